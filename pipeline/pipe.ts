@@ -104,92 +104,101 @@ export type Grown<Records extends readonly unknown[]> = Records extends readonly
   ? Before extends readonly [] ? Last : Omit<Grown<Before>, keyof Last> & Last
   : never;
 
-/** A place in a pipeline: the stage of this name takes an `I` and gives an `O`. */
-export type Slot<N extends string, I, O> = { readonly [name in N]: Stage<I, O> };
+/** What each of the named stages of a pipeline takes and gives: the first takes `I`, each adds one of `Outputs`. */
+export type Slots<
+  Names extends readonly unknown[],
+  I,
+  Outputs extends readonly unknown[],
+  Before extends readonly unknown[] = [],
+> = Names extends readonly [infer N extends string, ...infer LaterNames]
+  ? Outputs extends readonly [infer O, ...infer LaterOutputs] ?
+      & { readonly [name in N]: Stage<I, O> }
+      & Slots<LaterNames, Grown<[...Before, O]>, LaterOutputs, [...Before, O]>
+  : unknown
+  : unknown;
 
 // Overloads, since only they let `NoInfer` put a compile error on the stage that comes too early.
 /** Joins up to ten stages, or pipelines, into a pipeline: each is given the record that those before it made. */
 // deno-fmt-ignore
 export function pipe<A, B, N1 extends string>(
   s1: Stage<A, B, N1>,
-): Pipeline<A, B,
-  Slot<N1, A, B>>;
+): Pipeline<A, B, Slots<[N1], A, [B]>>;
 // deno-fmt-ignore
 export function pipe<A, B, C, N1 extends string, N2 extends string>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>,
-): Pipeline<A, Grown<[B, C]>,
-  Slot<N1, A, B> & Slot<N2, B, C>>;
+): Pipeline<A, Grown<[B, C]>, Slots<[N1, N2], A, [B, C]>>;
 // deno-fmt-ignore
 export function pipe<A, B, C, D, N1 extends string, N2 extends string, N3 extends string>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
-): Pipeline<A, Grown<[B, C, D]>,
-  Slot<N1, A, B> & Slot<N2, B, C> & Slot<N3, Grown<[B, C]>, D>>;
+): Pipeline<A, Grown<[B, C, D]>, Slots<[N1, N2, N3], A, [B, C, D]>>;
 // deno-fmt-ignore
 export function pipe<A, B, C, D, E, N1 extends string, N2 extends string, N3 extends string, N4 extends string>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>,
-): Pipeline<A, Grown<[B, C, D, E]>,
-  Slot<N1, A, B> & Slot<N2, B, C> & Slot<N3, Grown<[B, C]>, D> & Slot<N4, Grown<[B, C, D]>, E>>;
+): Pipeline<A, Grown<[B, C, D, E]>, Slots<[N1, N2, N3, N4], A, [B, C, D, E]>>;
 // deno-fmt-ignore
-export function pipe<A, B, C, D, E, F, N1 extends string, N2 extends string, N3 extends string, N4 extends string, N5 extends string>(
+export function pipe<
+  A, B, C, D, E, F, N1 extends string, N2 extends string, N3 extends string, N4 extends string,
+  N5 extends string
+>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
-): Pipeline<A, Grown<[B, C, D, E, F]>,
-  Slot<N1, A, B> & Slot<N2, B, C> & Slot<N3, Grown<[B, C]>, D> & Slot<N4, Grown<[B, C, D]>, E>
-  & Slot<N5, Grown<[B, C, D, E]>, F>>;
+): Pipeline<A, Grown<[B, C, D, E, F]>, Slots<[N1, N2, N3, N4, N5], A, [B, C, D, E, F]>>;
 // deno-fmt-ignore
-export function pipe<A, B, C, D, E, F, G, N1 extends string, N2 extends string, N3 extends string, N4 extends string, N5 extends string, N6 extends string>(
+export function pipe<
+  A, B, C, D, E, F, G, N1 extends string, N2 extends string, N3 extends string, N4 extends string,
+  N5 extends string, N6 extends string
+>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
   s6: Stage<NoInfer<Grown<[B, C, D, E, F]>>, G, N6>,
-): Pipeline<A, Grown<[B, C, D, E, F, G]>,
-  Slot<N1, A, B> & Slot<N2, B, C> & Slot<N3, Grown<[B, C]>, D> & Slot<N4, Grown<[B, C, D]>, E>
-  & Slot<N5, Grown<[B, C, D, E]>, F> & Slot<N6, Grown<[B, C, D, E, F]>, G>>;
+): Pipeline<A, Grown<[B, C, D, E, F, G]>, Slots<[N1, N2, N3, N4, N5, N6], A, [B, C, D, E, F, G]>>;
 // deno-fmt-ignore
-export function pipe<A, B, C, D, E, F, G, H, N1 extends string, N2 extends string, N3 extends string, N4 extends string, N5 extends string, N6 extends string, N7 extends string>(
+export function pipe<
+  A, B, C, D, E, F, G, H, N1 extends string, N2 extends string, N3 extends string, N4 extends string,
+  N5 extends string, N6 extends string, N7 extends string
+>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
   s6: Stage<NoInfer<Grown<[B, C, D, E, F]>>, G, N6>, s7: Stage<NoInfer<Grown<[B, C, D, E, F, G]>>, H, N7>,
-): Pipeline<A, Grown<[B, C, D, E, F, G, H]>,
-  Slot<N1, A, B> & Slot<N2, B, C> & Slot<N3, Grown<[B, C]>, D> & Slot<N4, Grown<[B, C, D]>, E>
-  & Slot<N5, Grown<[B, C, D, E]>, F> & Slot<N6, Grown<[B, C, D, E, F]>, G> & Slot<N7, Grown<[B, C, D, E, F, G]>, H>>;
+): Pipeline<A, Grown<[B, C, D, E, F, G, H]>, Slots<[N1, N2, N3, N4, N5, N6, N7], A, [B, C, D, E, F, G, H]>>;
 // deno-fmt-ignore
-export function pipe<A, B, C, D, E, F, G, H, I, N1 extends string, N2 extends string, N3 extends string, N4 extends string, N5 extends string, N6 extends string, N7 extends string, N8 extends string>(
+export function pipe<
+  A, B, C, D, E, F, G, H, I, N1 extends string, N2 extends string, N3 extends string, N4 extends string,
+  N5 extends string, N6 extends string, N7 extends string, N8 extends string
+>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
   s6: Stage<NoInfer<Grown<[B, C, D, E, F]>>, G, N6>, s7: Stage<NoInfer<Grown<[B, C, D, E, F, G]>>, H, N7>,
   s8: Stage<NoInfer<Grown<[B, C, D, E, F, G, H]>>, I, N8>,
-): Pipeline<A, Grown<[B, C, D, E, F, G, H, I]>,
-  Slot<N1, A, B> & Slot<N2, B, C> & Slot<N3, Grown<[B, C]>, D> & Slot<N4, Grown<[B, C, D]>, E>
-  & Slot<N5, Grown<[B, C, D, E]>, F> & Slot<N6, Grown<[B, C, D, E, F]>, G> & Slot<N7, Grown<[B, C, D, E, F, G]>, H>
-  & Slot<N8, Grown<[B, C, D, E, F, G, H]>, I>>;
+): Pipeline<A, Grown<[B, C, D, E, F, G, H, I]>, Slots<[N1, N2, N3, N4, N5, N6, N7, N8], A, [B, C, D, E, F, G, H, I]>>;
 // deno-fmt-ignore
-export function pipe<A, B, C, D, E, F, G, H, I, J, N1 extends string, N2 extends string, N3 extends string, N4 extends string, N5 extends string, N6 extends string, N7 extends string, N8 extends string, N9 extends string>(
+export function pipe<
+  A, B, C, D, E, F, G, H, I, J, N1 extends string, N2 extends string, N3 extends string, N4 extends string,
+  N5 extends string, N6 extends string, N7 extends string, N8 extends string, N9 extends string
+>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
   s6: Stage<NoInfer<Grown<[B, C, D, E, F]>>, G, N6>, s7: Stage<NoInfer<Grown<[B, C, D, E, F, G]>>, H, N7>,
-  s8: Stage<NoInfer<Grown<[B, C, D, E, F, G, H]>>, I, N8>, s9: Stage<NoInfer<Grown<[B, C, D, E, F, G, H, I]>>, J, N9>,
-): Pipeline<A, Grown<[B, C, D, E, F, G, H, I, J]>,
-  Slot<N1, A, B> & Slot<N2, B, C> & Slot<N3, Grown<[B, C]>, D> & Slot<N4, Grown<[B, C, D]>, E>
-  & Slot<N5, Grown<[B, C, D, E]>, F> & Slot<N6, Grown<[B, C, D, E, F]>, G> & Slot<N7, Grown<[B, C, D, E, F, G]>, H>
-  & Slot<N8, Grown<[B, C, D, E, F, G, H]>, I> & Slot<N9, Grown<[B, C, D, E, F, G, H, I]>, J>>;
+  s8: Stage<NoInfer<Grown<[B, C, D, E, F, G, H]>>, I, N8>,
+  s9: Stage<NoInfer<Grown<[B, C, D, E, F, G, H, I]>>, J, N9>,
+): Pipeline<A, Grown<[B, C, D, E, F, G, H, I, J]>, Slots<[N1, N2, N3, N4, N5, N6, N7, N8, N9], A, [B, C, D, E, F, G, H, I, J]>>;
 // deno-fmt-ignore
-export function pipe<A, B, C, D, E, F, G, H, I, J, K, N1 extends string, N2 extends string, N3 extends string, N4 extends string, N5 extends string, N6 extends string, N7 extends string, N8 extends string, N9 extends string, N10 extends string>(
+export function pipe<
+  A, B, C, D, E, F, G, H, I, J, K, N1 extends string, N2 extends string, N3 extends string, N4 extends string,
+  N5 extends string, N6 extends string, N7 extends string, N8 extends string, N9 extends string,
+  N10 extends string
+>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
   s6: Stage<NoInfer<Grown<[B, C, D, E, F]>>, G, N6>, s7: Stage<NoInfer<Grown<[B, C, D, E, F, G]>>, H, N7>,
-  s8: Stage<NoInfer<Grown<[B, C, D, E, F, G, H]>>, I, N8>, s9: Stage<NoInfer<Grown<[B, C, D, E, F, G, H, I]>>, J, N9>,
+  s8: Stage<NoInfer<Grown<[B, C, D, E, F, G, H]>>, I, N8>,
+  s9: Stage<NoInfer<Grown<[B, C, D, E, F, G, H, I]>>, J, N9>,
   s10: Stage<NoInfer<Grown<[B, C, D, E, F, G, H, I, J]>>, K, N10>,
-): Pipeline<A, Grown<[B, C, D, E, F, G, H, I, J, K]>,
-  Slot<N1, A, B> & Slot<N2, B, C> & Slot<N3, Grown<[B, C]>, D> & Slot<N4, Grown<[B, C, D]>, E>
-  & Slot<N5, Grown<[B, C, D, E]>, F> & Slot<N6, Grown<[B, C, D, E, F]>, G> & Slot<N7, Grown<[B, C, D, E, F, G]>, H>
-  & Slot<N8, Grown<[B, C, D, E, F, G, H]>, I> & Slot<N9, Grown<[B, C, D, E, F, G, H, I]>, J>
-  & Slot<N10, Grown<[B, C, D, E, F, G, H, I, J]>, K>>;
+): Pipeline<A, Grown<[B, C, D, E, F, G, H, I, J, K]>, Slots<[N1, N2, N3, N4, N5, N6, N7, N8, N9, N10], A, [B, C, D, E, F, G, H, I, J, K]>>;
 /** Joins stages; the overloads above hold their types together. */
 export function pipe(...parts: readonly AnyStage[]): AnyStage {
-  return pipeline(
-    parts.flatMap((part) => "stages" in part ? (part as Pipeline<never, unknown>).stages : [part]),
-  );
+  return pipeOf(parts);
 }
 
 /**
@@ -209,7 +218,7 @@ export function replace<I, O, Slots, N extends keyof Slots & string>(
     );
   }
   const swapped = target.stages.map((each) => each.name === name ? substitute as AnyStage : each);
-  return pipeline(swapped) as unknown as Pipeline<I, O, Slots>;
+  return pipeOf(swapped) as unknown as Pipeline<I, O, Slots>;
 }
 
 /** The names of the stages in order: `load → tokenize → train`. */
@@ -265,7 +274,13 @@ export function runId(target: AnyStage, options: Pick<RunOptions, "seed" | "back
   return fingerprint(runConfig(target, options));
 }
 
-function pipeline(stages: readonly AnyStage[]): Pipeline<unknown, unknown> {
+/**
+ * Joins a list of stages that is known only at run time; nothing checks that they fit. {@linkcode pipe} does.
+ */
+export function pipeOf(parts: readonly AnyStage[]): Pipeline<unknown, unknown> {
+  const stages = parts.flatMap((part) =>
+    "stages" in part ? (part as Pipeline<never, unknown>).stages : [part]
+  );
   const config = { stages: stages.map(({ name, config }) => ({ name, config })) };
   const joined = stage("pipeline", config, async (input: unknown, run: Run) => {
     const seen = new Map<string, number>();

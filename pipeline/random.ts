@@ -104,7 +104,7 @@ export function normal(key: Key, count: number): Float32Array {
 }
 
 /** A random order of the integers 0 to `count - 1`, by Fisher and Yates. */
-export function permutation(key: Key, count: number): Uint32Array {
+export function permutation(key: Key, count: number): Uint32Array<ArrayBuffer> {
   const order = Uint32Array.from({ length: count }, (_, index) => index);
   const words = bits(key, new Uint32Array(count));
   for (let last = count - 1; last > 0; last--) {

@@ -47,6 +47,8 @@ export async function selectBackend(name: BackendName): Promise<Backend> {
     throw new PolyphaseError(`Backend "${name}" does not start here (${reason}): ${MENDS[name]}`);
   }
   await tf.ready();
+  // Keeps the CPU backend from greeting its user with an advertisement.
+  if (name === "cpu") (tf.backend() as unknown as { firstUse: boolean }).firstUse = false;
   return { name, description: describeBackend(name) };
 }
 

@@ -1,0 +1,31 @@
+/**
+ * The fully connected layer, `y = x · weight + bias`.
+ *
+ * @module
+ */
+
+import { type Key, split, uniform } from "../../pipeline/random.ts";
+import { type Tensor, tf } from "../backend/tf.ts";
+
+/** Parameters of a fully connected layer. */
+export type LinearParams = {
+  /** `[in, out]`: the transpose of PyTorch's. */
+  readonly weight: Tensor;
+  /** `[out]`. */
+  readonly bias: Tensor;
+};
+
+/** Fresh parameters, uniform in ±1/√in as those of PyTorch's `nn.Linear`. */
+export function initLinear(key: Key, inputs: number, outputs: number): LinearParams {
+  const bound = 1 / Math.sqrt(inputs);
+  const [forWeight, forBias] = split(key);
+  return {
+    weight: tf.tensor(uniform(forWeight, inputs * outputs, -bound, bound), [inputs, outputs]),
+    bias: tf.tensor(uniform(forBias, outputs, -bound, bound), [outputs]),
+  };
+}
+
+/** `[batch, in]` → `[batch, out]`. */
+export function linear(params: LinearParams, x: Tensor): Tensor {
+  return tf.add(tf.matMul(x as Tensor & { rank: 2 }, params.weight), params.bias);
+}

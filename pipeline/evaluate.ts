@@ -1,0 +1,78 @@
+/**
+ * `evaluate`: loss and accuracy on the test images, class by class.
+ *
+ * @module
+ */
+
+import type { Split } from "../datasets/dataset.ts";
+import { tf } from "../models/backend/tf.ts";
+import { crossEntropy, type Loss } from "../models/losses.ts";
+import { type Stage, stage } from "./pipe.ts";
+import { argmaxRows, predict, type Predictor } from "./predict.ts";
+import type { Key } from "./random.ts";
+import type { Trained } from "./records.ts";
+
+/** How well a model does. */
+export interface Evaluation {
+  /** Mean loss. */
+  readonly loss: number;
+  /** Share of images whose class is predicted right, in [0, 1]. */
+  readonly accuracy: number;
+  /** Predicted class of each image, `[count]`. */
+  readonly predictions: Uint8Array<ArrayBuffer>;
+  /** How many images of class `row` were predicted as class `column`, `[classes][classes]`. */
+  readonly confusion: readonly (readonly number[])[];
+}
+
+/** A trained model with its evaluation. Made by `evaluate`. */
+export interface Evaluated extends Trained {
+  /** Results on the test images. */
+  readonly evaluation: Evaluation;
+}
+
+/** What {@linkcode evaluate} may be told. */
+export interface EvaluateOptions {
+  /** The loss to report. Default cross-entropy. */
+  readonly loss?: Loss;
+}
+
+/** Evaluates the trained model on the test images. */
+export function evaluate(
+  { loss = crossEntropy() }: EvaluateOptions = {},
+): Stage<Trained, Evaluated, "evaluate"> {
+  return stage("evaluate", { loss: loss.config }, async (trained, { key }) => ({
+    ...trained,
+    evaluation: await evaluateOn(trained, trained.test, trained.classes.length, loss, key),
+  }));
+}
+
+/** Evaluates a predictor on a split with `classes` classes. */
+export async function evaluateOn(
+  predictor: Predictor,
+  split: Split,
+  classes: number,
+  loss: Loss,
+  key: Key,
+): Promise<Evaluation> {
+  const logits = await predict(predictor, split.images, key);
+  const predictions = argmaxRows(logits, classes);
+  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  predictions.forEach((predicted, row) => confusion[split.labels[row]][predicted]++);
+  const right = confusion.reduce((sum, row, label) => sum + row[label], 0);
+  const scalar = tf.tidy(() =>
+    loss.apply(
+      tf.tensor2d(logits, [predictions.length, classes]),
+      tf.tensor2d(oneHot(split.labels, classes), [predictions.length, classes]),
+    )
+  );
+  const [value] = await scalar.data();
+  scalar.dispose();
+  return { loss: value, accuracy: right / predictions.length, predictions, confusion };
+}
+
+/** Classes as rows with a single one, `[count, classes]`. */
+export function oneHot(labels: Uint8Array, classes: number): Float32Array {
+  const rows = new Float32Array(labels.length * classes);
+  for (let row = 0; row < labels.length; row++) rows[row * classes + labels[row]] = 1;
+  return rows;
+}

@@ -1,0 +1,320 @@
+/**
+ * `train`: fits a model to the training images.
+ *
+ * The order of the images, the augmentations and all chance inside the model follow from the run's key and the number of
+ * the step, so a run can be stopped after any step and resumed to the same bits.
+ *
+ * @module
+ */
+
+import { takeImages } from "../datasets/dataset.ts";
+import { tf } from "../models/backend/tf.ts";
+import { crossEntropy, type Loss } from "../models/losses.ts";
+import type { Architecture, Model, Params } from "../models/model.ts";
+import type { Optimizer } from "../models/optimizers/optimizer.ts";
+import { countParams, disposeParams, flatten, unflatten } from "../models/params.ts";
+import { applyAugmentations, copiesOf } from "./augment.ts";
+import { breathe } from "./breathe.ts";
+import {
+  decodeModel,
+  decodeTrainState,
+  encodeModel,
+  encodeTrainState,
+  type TrainProgress,
+  type TrainState,
+} from "./checkpoint.ts";
+import { AbortedError, StageError } from "./errors.ts";
+import { evaluateOn, oneHot } from "./evaluate.ts";
+import { fingerprint } from "./json.ts";
+import { type Run, type Stage, stage } from "./pipe.ts";
+import { readEmbedding, tokenTensor } from "./predict.ts";
+import { foldIn, permutation } from "./random.ts";
+import type { HistoryRow, Tokenized, Trained } from "./records.ts";
+import { type StepState, trainStep } from "./train_step.ts";
+
+/** How to train. Give `epochs`, `maxInputs`, or both: training ends with whichever comes first. */
+export interface TrainOptions {
+  /** How gradients change parameters. */
+  readonly optimizer: Optimizer;
+  /** What is minimised. Default cross-entropy. */
+  readonly loss?: Loss;
+  /** Images a step. Default 32. The last batch of an epoch may be smaller. */
+  readonly batchSize?: number;
+  /** Passes over the training images, all their augmented copies included. */
+  readonly epochs?: number;
+  /** Images to train on in all. */
+  readonly maxInputs?: number;
+  /** Epochs between evaluations. Default 1. There is always one at the end. */
+  readonly evaluateEvery?: number;
+  /** What tells the best evaluation from the others. Default `valLoss`. */
+  readonly monitor?: "valLoss" | "valAcc";
+  /** Ends training after so many evaluations in a row without a new best. Default: never. */
+  readonly patience?: number;
+  /** Which parameters to hand on: those after the last step, or those of the best evaluation. Default `last`. */
+  readonly keep?: "last" | "best";
+}
+
+/** Steps between turns of the event loop: often enough for Ctrl-C, seldom enough to cost nothing. */
+const STEPS_PER_BREATH = 32;
+
+/**
+ * Trains `architecture`, built for the tokens and classes at hand.
+ *
+ * With a checkpoint store in the run, `best` is kept at every new best evaluation and `last` at every evaluation and on
+ * an abort; a `last` that is already there is resumed from.
+ *
+ * The stage throws a {@linkcode StageError} if neither `epochs` nor `maxInputs` is given or the loss is no longer
+ * finite, an {@linkcode AbortedError} when it is told to stop, and a {@linkcode PolyphaseError} if the checkpoint in the
+ * store is of another run.
+ */
+export function train(
+  architecture: Architecture,
+  options: TrainOptions,
+): Stage<Tokenized, Trained & { kind: "trained" }, "train"> {
+  const settings = { ...DEFAULTS, ...options, loss: options.loss ?? crossEntropy() };
+  const { optimizer, loss, batchSize, epochs, maxInputs, evaluateEvery, monitor, patience, keep } = settings;
+  const config = {
+    model: architecture.config,
+    optimizer: optimizer.config,
+    loss: loss.config,
+    batchSize,
+    epochs: epochs ?? null,
+    maxInputs: maxInputs ?? null,
+    evaluateEvery,
+    monitor,
+    patience: patience ?? null,
+    keep,
+  };
+  return stage("train", config, async (data, run) => {
+    const classes = data.classes.length;
+    const model = architecture.build({ grid: data.grid, classes });
+    const plan = planSteps(data, settings);
+    const identity = await fingerprint({
+      config,
+      key: run.key,
+      dataset: data.dataset,
+      images: data.train.images.count,
+      tests: data.test.images.count,
+      tokenizer: data.tokenizer.config,
+      augmentations: data.augmentations.map((each) => each.config),
+    });
+    const begun = await resumeOrInit(model, optimizer, run, identity);
+    let progress: TrainProgress = begun.progress;
+    let state: StepState = {
+      names: flatten(begun.params).map(([name]) => name),
+      leaves: flatten(begun.params).map(([, leaf]) => leaf),
+      optimizer: begun.optimizer,
+    };
+    const params = (): Params => unflatten(state.leaves.map((leaf, index) => [state.names[index], leaf]));
+    const whole = (): TrainState => ({ params: params(), optimizer: state.optimizer, progress });
+    const free = () => {
+      disposeParams(params());
+      tf.dispose(Object.values(state.optimizer.slots).flat());
+    };
+    let best = await run.checkpoints?.load("best");
+    const isStale = () => patience !== undefined && progress.stale >= patience;
+    const say = (metrics: Record<string, number>) =>
+      run.progress({
+        stage: "train",
+        text: architecture.name,
+        done: progress.step,
+        total: plan.steps,
+        metrics,
+      });
+
+    try {
+      let order = new Uint32Array();
+      let orderOf = -1;
+      while (progress.step < plan.steps && !isStale()) {
+        if (run.signal.aborted) {
+          await run.checkpoints?.save("last", await encodeTrainState(whole(), identity));
+          throw new AbortedError(
+            `Stopped after step ${progress.step} of ${plan.steps}: ` +
+              (run.checkpoints ? "resume to go on from there" : "run again; no checkpoint was asked for"),
+          );
+        }
+        const started = run.now();
+        const epoch = Math.floor(progress.step / plan.stepsPerEpoch);
+        if (epoch !== orderOf) {
+          order = permutation(foldIn(foldIn(run.key, "order"), epoch), plan.imagesPerEpoch);
+          orderOf = epoch;
+        }
+        const place = (progress.step % plan.stepsPerEpoch) * batchSize;
+        const batch = await makeBatch(
+          data,
+          model,
+          params(),
+          order.subarray(place, place + batchSize),
+          progress.step,
+          run,
+        );
+        const done = await trainStep(
+          { model, loss, optimizer },
+          state,
+          batch,
+          foldIn(foldIn(run.key, "model"), progress.step),
+        );
+        tf.dispose([batch.tokens, batch.labels]);
+        state = done.state;
+        if (!Number.isFinite(done.loss)) {
+          throw new StageError({
+            stage: "train",
+            seen: `loss ${done.loss} at step ${progress.step + 1} (epoch ${epoch + 1})`,
+            expected: "a finite number",
+            mend: "lower the learning rate; the last evaluation is in the checkpoint",
+          });
+        }
+        const spent = run.now() - started;
+        progress = {
+          ...progress,
+          step: progress.step + 1,
+          lossSum: progress.lossSum + done.loss * batch.count,
+          lossCount: progress.lossCount + batch.count,
+          stepMs: progress.stepMs + spent,
+          totalMs: progress.totalMs + spent,
+        };
+        if (progress.step % STEPS_PER_BREATH === 0) {
+          say({ train_loss: progress.lossSum / progress.lossCount });
+          await breathe();
+        }
+        if (progress.step % (plan.stepsPerEpoch * evaluateEvery) !== 0 && progress.step !== plan.steps) {
+          continue;
+        }
+
+        const since = run.now();
+        const trained = { ...data, model, params: params() };
+        const key = foldIn(foldIn(run.key, "evaluate"), progress.step);
+        const { loss: valLoss, accuracy: valAcc } = await evaluateOn(trained, data.test, classes, loss, key);
+        const row: HistoryRow = {
+          epoch: progress.step / plan.stepsPerEpoch,
+          step: progress.step,
+          inputs: plan.inputsAfter(progress.step),
+          trainLoss: progress.lossSum / progress.lossCount,
+          valLoss,
+          valAcc,
+        };
+        const isBest = progress.history.every((each) =>
+          monitor === "valLoss" ? valLoss < each.valLoss : valAcc > each.valAcc
+        );
+        progress = {
+          ...progress,
+          history: [...progress.history, row],
+          lossSum: 0,
+          lossCount: 0,
+          stale: isBest ? 0 : progress.stale + 1,
+          totalMs: progress.totalMs + run.now() - since,
+        };
+        if (isBest) {
+          best = await encodeModel(params(), {
+            model: JSON.stringify(model.config),
+            val_loss: `${valLoss}`,
+            val_acc: `${valAcc}`,
+          });
+          await run.checkpoints?.save("best", best);
+        }
+        await run.checkpoints?.save("last", await encodeTrainState(whole(), identity));
+        say({ train_loss: row.trainLoss, val_loss: valLoss, val_acc: valAcc });
+      }
+    } catch (cause) {
+      free();
+      throw cause;
+    }
+    tf.dispose(Object.values(state.optimizer.slots).flat());
+    let final = params();
+    if (keep === "best" && best !== undefined) {
+      const kept = decodeModel(best, "checkpoint best", final);
+      disposeParams(final);
+      final = kept;
+    }
+    return {
+      ...data,
+      kind: "trained",
+      model,
+      params: final,
+      parameterCount: countParams(final),
+      history: progress.history,
+      timing: {
+        seconds: progress.totalMs / 1000,
+        msPerStep: progress.stepMs / Math.max(1, progress.step),
+      },
+    };
+  });
+}
+
+const DEFAULTS = { batchSize: 32, evaluateEvery: 1, monitor: "valLoss", keep: "last" } as const;
+
+/** How many steps there are, and what they see. */
+interface StepPlan {
+  readonly imagesPerEpoch: number;
+  readonly stepsPerEpoch: number;
+  readonly steps: number;
+  inputsAfter(step: number): number;
+}
+
+function planSteps(
+  data: Tokenized,
+  { batchSize, epochs, maxInputs }: { batchSize: number; epochs?: number; maxInputs?: number },
+): StepPlan {
+  if (epochs === undefined && maxInputs === undefined) {
+    throw new StageError({
+      stage: "train",
+      seen: "neither epochs nor maxInputs",
+      expected: "at least one of them",
+      mend: "say how long to train, for example epochs: 50",
+    });
+  }
+  const imagesPerEpoch = data.train.images.count * copiesOf(data.augmentations);
+  const stepsPerEpoch = Math.ceil(imagesPerEpoch / batchSize);
+  const inputsAfter = (step: number) =>
+    Math.floor(step / stepsPerEpoch) * imagesPerEpoch + (step % stepsPerEpoch) * batchSize;
+  const byEpochs = epochs === undefined ? Infinity : epochs * stepsPerEpoch;
+  const byInputs = maxInputs === undefined
+    ? Infinity
+    : Math.floor(maxInputs / imagesPerEpoch) * stepsPerEpoch +
+      Math.ceil((maxInputs % imagesPerEpoch) / batchSize);
+  return { imagesPerEpoch, stepsPerEpoch, steps: Math.min(byEpochs, byInputs), inputsAfter };
+}
+
+/** The state to start from: that of the checkpoint, or fresh parameters. */
+async function resumeOrInit(
+  model: Model,
+  optimizer: Optimizer,
+  run: Run,
+  identity: string,
+): Promise<TrainState> {
+  const last = await run.checkpoints?.load("last");
+  if (last !== undefined) return decodeTrainState(last, identity, "checkpoint last");
+  const params = model.init(foldIn(run.key, "init"));
+  const progress = { step: 0, lossSum: 0, lossCount: 0, history: [], stale: 0, stepMs: 0, totalMs: 0 };
+  return { params, optimizer: optimizer.init(flatten(params).map(([, leaf]) => leaf)), progress };
+}
+
+/** The batch of a step as tensors: images taken, augmented and laid on tokens. The caller disposes of them. */
+async function makeBatch(
+  data: Tokenized,
+  model: Model,
+  params: Params,
+  picks: Uint32Array,
+  step: number,
+  run: Run,
+): Promise<{ tokens: tf.Tensor; labels: tf.Tensor; count: number }> {
+  const { images, labels } = data.train;
+  const indices = picks.map((pick) => pick % images.count);
+  const versions = picks.map((pick) => Math.floor(pick / images.count));
+  const key = foldIn(foldIn(run.key, "batch"), step);
+  const augmented = applyAugmentations(
+    data.augmentations,
+    takeImages(images, indices),
+    foldIn(key, "augment"),
+    versions,
+  );
+  const embedding = data.tokenizer.adaptive ? await readEmbedding(model, params) : undefined;
+  const { values } = data.tokenizer.tokenize(augmented, { embedding, key: foldIn(key, "tokenize") });
+  const classes = data.classes.length;
+  const rows = oneHot(Uint8Array.from(indices, (index) => labels[index]), classes);
+  return {
+    tokens: tokenTensor(values, indices.length, data.grid),
+    labels: tf.tensor2d(rows, [indices.length, classes]),
+    count: indices.length,
+  };
+}
