@@ -30,7 +30,7 @@ import { type Run, type Stage, stage } from "./pipe.ts";
 import { readEmbedding, tokenTensor } from "./predict.ts";
 import { foldIn, permutation } from "./random.ts";
 import type { HistoryRow, Tokenized, Trained } from "./records.ts";
-import { type StepState, trainStep } from "./train_step.ts";
+import { type StepBatch, type StepState, trainStep } from "./train_step.ts";
 
 /** How to train. Give `epochs`, `maxInputs`, or both: training ends with whichever comes first. */
 export interface TrainOptions {
@@ -297,7 +297,7 @@ async function makeBatch(
   picks: Uint32Array,
   step: number,
   run: Run,
-): Promise<{ tokens: tf.Tensor; labels: tf.Tensor; count: number }> {
+): Promise<StepBatch & { count: number }> {
   const { images, labels } = data.train;
   const indices = picks.map((pick) => pick % images.count);
   const versions = picks.map((pick) => Math.floor(pick / images.count));

@@ -9,13 +9,16 @@
 
 // deno-lint-ignore-file no-import-prefix -- see above: bare specifiers do not resolve in remote modules
 
-import * as tf from "npm:@tensorflow/tfjs@4.22.0";
+import * as tfjs from "npm:@tensorflow/tfjs@4.22.0";
 import { setWasmPaths } from "npm:@tensorflow/tfjs-backend-wasm@4.22.0";
 
 /** Version of TensorFlow.js, its last. */
-export const TF_VERSION: string = tf.version_core;
+export const TF_VERSION: string = tfjs.version_core;
 
 /** A tensor. */
-export type Tensor = tf.Tensor;
+export type Tensor = tfjs.Tensor;
 
-export { setWasmPaths, tf };
+/** TensorFlow.js: the same module that `npm:@tensorflow/tfjs@4.22.0` gives, so tensors of both can be mixed. */
+export const tf: typeof tfjs = tfjs;
+
+export { setWasmPaths };

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { selectBackend } from "../../models/backend/select.ts";
-import { tf } from "../../models/backend/tf.ts";
+import { type Tensor, tf } from "../../models/backend/tf.ts";
 import { crossEntropy } from "../../models/losses.ts";
 import { flatten, unflatten } from "../../models/params.ts";
 import { tokenMeanMlp } from "../../models/token_mean_mlp.ts";
@@ -13,7 +13,7 @@ import { floats, type GoldenArray, integers, relativeError } from "../golden.ts"
 import golden from "../golden/notebook_classifier.json" with { type: "json" };
 
 /** PyTorch keeps weights as [out, in]. */
-function transposed(array: GoldenArray): tf.Tensor {
+function transposed(array: GoldenArray): Tensor {
   const tensor = tf.tensor(floats(array), array.shape);
   return array.shape.length === 1 ? tensor : tf.transpose(tensor);
 }
@@ -52,7 +52,7 @@ for (const backend of ["cpu", "wasm"] as const) {
     const labels = tf.tensor2d(oneHot(Uint8Array.from(integers(golden.labels)), 10), [4, 10]);
     const logits = model.apply(unflatten(leaves), tokens);
     assert(relativeError(await logits.data(), floats(golden.logits)) < 1e-4);
-    const { value, grads } = tf.valueAndGrads((...params: tf.Tensor[]) => {
+    const { value, grads } = tf.valueAndGrads((...params: Tensor[]) => {
       const tree = unflatten(params.map((param, index) => [leaves[index][0], param]));
       return crossEntropy().apply(model.apply(tree, tokens), labels).asScalar();
     })(leaves.map(([, leaf]) => leaf));
@@ -67,7 +67,7 @@ for (const backend of ["cpu", "wasm"] as const) {
 
 Deno.test("token-mean-mlp: the mean of the collected embedding is what the head sees", async () => {
   await selectBackend("cpu");
-  const seen = new Map<string, tf.Tensor>();
+  const seen = new Map<string, Tensor>();
   const params = model.init(keyOf(1));
   model.apply(params, tf.tensor(floats(golden.x), [4, 49, 4]), { collect: (name, value) => seen.set(name, value) });
   assertEquals([...seen].map(([name, { shape }]) => [name, shape]), [

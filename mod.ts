@@ -1,0 +1,67 @@
+/**
+ * Polyphase: a laboratory for shift-equivariant vision. Typed pipelines of pure functions,
+ * `load → augment → tokenize → train → shiftEval`, whose stages are swapped to make each experiment.
+ *
+ * @example Train a shift-invariant classifier on generated images and see how it stands up to every shift
+ * ```ts
+ * import * as pp from "./mod.ts";
+ *
+ * const experiment = pp.pipe(
+ *   pp.load(pp.synthetic({ size: 14, train: 200, test: 50 })),
+ *   pp.tokenize(pp.adaptive(pp.patches1d({ size: 4 }), { order: "canonical" })),
+ *   pp.train(pp.tokenMeanMlp(), { optimizer: pp.sgd({ learningRate: 0.1 }), epochs: 1 }),
+ *   pp.shiftEval(),
+ * );
+ * const { shift } = await pp.run(experiment, { seed: 0 });
+ * if (shift.consistency !== 1) throw new Error("canonical tokens are invariant to every circular shift");
+ * ```
+ *
+ * @module
+ */
+
+export * from "./datasets/cifar.ts";
+export * from "./datasets/dataset.ts";
+export * from "./datasets/fashion_mnist.ts";
+export * from "./datasets/image_folder.ts";
+export * from "./datasets/mnist.ts";
+export * from "./datasets/registry.ts";
+export * from "./datasets/resize.ts";
+export * from "./datasets/shift.ts";
+export * from "./datasets/synthetic.ts";
+
+export * from "./models/backend/select.ts";
+export { type Tensor, tf } from "./models/backend/tf.ts";
+export * from "./models/layers/gelu.ts";
+export * from "./models/layers/linear.ts";
+export * from "./models/losses.ts";
+export * from "./models/model.ts";
+export * from "./models/optimizers/adam.ts";
+export * from "./models/optimizers/optimizer.ts";
+export * from "./models/optimizers/sgd.ts";
+export * from "./models/params.ts";
+export * from "./models/safetensors.ts";
+export * from "./models/token_mean_mlp.ts";
+export * from "./models/tokenizers/adaptive.ts";
+export * from "./models/tokenizers/canonical_start.ts";
+export * from "./models/tokenizers/lattice.ts";
+export * from "./models/tokenizers/patches.ts";
+export * from "./models/tokenizers/polyphase_energy.ts";
+export * from "./models/tokenizers/tokenizer.ts";
+
+export * from "./pipeline/augment.ts";
+export * from "./pipeline/checkpoint.ts";
+export * from "./pipeline/errors.ts";
+export * from "./pipeline/evaluate.ts";
+export * from "./pipeline/json.ts";
+export * from "./pipeline/load.ts";
+export * from "./pipeline/matrix.ts";
+export * from "./pipeline/pipe.ts";
+export * from "./pipeline/predict.ts";
+export * from "./pipeline/random.ts";
+export * from "./pipeline/rebuild.ts";
+export * from "./pipeline/records.ts";
+export * from "./pipeline/registry.ts";
+export * from "./pipeline/shift_eval.ts";
+export * from "./pipeline/tokenize.ts";
+export * from "./pipeline/train.ts";
+export * from "./pipeline/train_step.ts";

@@ -1,0 +1,72 @@
+/**
+ * Builders of every part that Polyphase brings, by kind and name: what {@linkcode rebuild} makes pipelines with.
+ *
+ * @module
+ */
+
+import { cifar10, cifar100 } from "../datasets/cifar.ts";
+import type { Dataset } from "../datasets/dataset.ts";
+import { fashionMnist } from "../datasets/fashion_mnist.ts";
+import { mnist } from "../datasets/mnist.ts";
+import { synthetic } from "../datasets/synthetic.ts";
+import { crossEntropy, l2, type Loss } from "../models/losses.ts";
+import type { Architecture } from "../models/model.ts";
+import { adam } from "../models/optimizers/adam.ts";
+import type { Optimizer } from "../models/optimizers/optimizer.ts";
+import { sgd } from "../models/optimizers/sgd.ts";
+import { tokenMeanMlp } from "../models/token_mean_mlp.ts";
+import { adaptive } from "../models/tokenizers/adaptive.ts";
+import { patches1d, patches2d, type PatchTokenizer, pixels } from "../models/tokenizers/patches.ts";
+import type { Tokenizer } from "../models/tokenizers/tokenizer.ts";
+import { augment, type Augmentation, circularShift, rolledCopies, zeroShift } from "./augment.ts";
+import { evaluate } from "./evaluate.ts";
+import type { Json, JsonObject } from "./json.ts";
+import { load } from "./load.ts";
+import type { Registry } from "./rebuild.ts";
+import { shiftEval } from "./shift_eval.ts";
+import { tokenize } from "./tokenize.ts";
+import { train } from "./train.ts";
+
+/** `null` stands for "not given" in a configuration, which has no `undefined`. */
+function given<T>(config: JsonObject): T {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null)) as T;
+}
+
+/** The builders of Polyphase's own parts. Image folders are not among them: their configuration does not say where they are. */
+export const registry: Registry = {
+  stage: {
+    load: ({ dataset, ...sizes }, make) => load(make<Dataset>("dataset", dataset), given(sizes)),
+    augment: ({ augmentations }, make) =>
+      augment(...(augmentations as readonly Json[]).map((each) => make<Augmentation>("augmentation", each))),
+    tokenize: ({ tokenizer }, make) => tokenize(make<Tokenizer>("tokenizer", tokenizer)),
+    train: ({ model, optimizer, loss, ...settings }, make) =>
+      train(make<Architecture>("model", model), {
+        ...given<JsonObject>(settings),
+        optimizer: make<Optimizer>("optimizer", optimizer),
+        loss: make<Loss>("loss", loss),
+      }),
+    evaluate: ({ loss }, make) => evaluate({ loss: make<Loss>("loss", loss) }),
+    shiftEval: (config) => shiftEval(given(config)),
+  },
+  dataset: {
+    "fashion-mnist": (config) => fashionMnist(given(config)),
+    "mnist": (config) => mnist(given(config)),
+    "cifar10": (config) => cifar10(given(config)),
+    "cifar100": (config) => cifar100(given(config)),
+    "synthetic": (config) => synthetic(given(config)),
+  },
+  augmentation: {
+    "circular-shift": (config) => circularShift(given(config)),
+    "zero-shift": (config) => zeroShift(given(config)),
+    "rolled-copies": (config) => rolledCopies(given(config)),
+  },
+  tokenizer: {
+    "patches-1d": (config) => patches1d(given(config)),
+    "patches-2d": (config) => patches2d(given(config)),
+    "pixels": () => pixels(),
+    "adaptive": ({ patches, order }, make) => adaptive(make<PatchTokenizer>("tokenizer", patches), given({ order })),
+  },
+  model: { "token-mean-mlp": (config) => tokenMeanMlp(given(config)) },
+  optimizer: { "sgd": (config) => sgd(given(config)), "adam": (config) => adam(given(config)) },
+  loss: { "cross-entropy": () => crossEntropy(), "l2": () => l2() },
+};
