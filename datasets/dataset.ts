@@ -93,3 +93,18 @@ export function takeSplit(split: Split, indices: ArrayLike<number>): Split {
     labels: Uint8Array.from({ length: indices.length }, (_, row) => split.labels[indices[row]]),
   };
 }
+
+/** The same data set, loaded once however often it is asked for: for several runs on the same images. */
+export function sharedDataset(dataset: Dataset): Dataset {
+  let loading: Promise<Splits> | undefined;
+  return {
+    ...dataset,
+    load: (options) => {
+      loading ??= dataset.load(options).catch((cause) => {
+        loading = undefined;
+        throw cause;
+      });
+      return loading;
+    },
+  };
+}

@@ -64,7 +64,8 @@ export const registry: Registry = {
     "patches-1d": (config) => patches1d(given(config)),
     "patches-2d": (config) => patches2d(given(config)),
     "pixels": () => pixels(),
-    "adaptive": ({ patches, order }, make) => adaptive(make<PatchTokenizer>("tokenizer", patches), given({ order })),
+    "adaptive": ({ patches, order }, make) =>
+      adaptive(make<PatchTokenizer>("tokenizer", patches), given({ order })),
   },
   model: { "token-mean-mlp": (config) => tokenMeanMlp(given(config)) },
   optimizer: { "sgd": (config) => sgd(given(config)), "adam": (config) => adam(given(config)) },

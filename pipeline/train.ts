@@ -7,13 +7,13 @@
  * @module
  */
 
-import { takeImages } from "../datasets/dataset.ts";
 import { tf } from "../models/backend/tf.ts";
 import { crossEntropy, type Loss } from "../models/losses.ts";
 import type { Architecture, Model, Params } from "../models/model.ts";
 import type { Optimizer } from "../models/optimizers/optimizer.ts";
 import { countParams, disposeParams, flatten, unflatten } from "../models/params.ts";
-import { applyAugmentations, copiesOf } from "./augment.ts";
+import { copiesOf } from "./augment.ts";
+import { makeBatch } from "./batch.ts";
 import { breathe } from "./breathe.ts";
 import {
   decodeModel,
@@ -24,13 +24,12 @@ import {
   type TrainState,
 } from "./checkpoint.ts";
 import { AbortedError, StageError } from "./errors.ts";
-import { evaluateOn, oneHot } from "./evaluate.ts";
+import { evaluateOn } from "./evaluate.ts";
 import { fingerprint } from "./json.ts";
 import { type Run, type Stage, stage } from "./pipe.ts";
-import { readEmbedding, tokenTensor } from "./predict.ts";
 import { foldIn, permutation } from "./random.ts";
 import type { HistoryRow, Tokenized, Trained } from "./records.ts";
-import { type StepBatch, type StepState, trainStep } from "./train_step.ts";
+import { type StepState, trainStep } from "./train_step.ts";
 
 /** How to train. Give `epochs`, `maxInputs`, or both: training ends with whichever comes first. */
 export interface TrainOptions {
@@ -142,11 +141,9 @@ export function train(
         const place = (progress.step % plan.stepsPerEpoch) * batchSize;
         const batch = await makeBatch(
           data,
-          model,
-          params(),
           order.subarray(place, place + batchSize),
-          progress.step,
-          run,
+          foldIn(foldIn(run.key, "batch"), progress.step),
+          { model, params: params() },
         );
         const done = await trainStep(
           { model, loss, optimizer },
@@ -255,6 +252,15 @@ function planSteps(
   data: Tokenized,
   { batchSize, epochs, maxInputs }: { batchSize: number; epochs?: number; maxInputs?: number },
 ): StepPlan {
+  for (const [name, value] of Object.entries({ batchSize, epochs, maxInputs })) {
+    if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
+    throw new StageError({
+      stage: "train",
+      seen: `${name} ${value}`,
+      expected: "a whole number of at least 1",
+      mend: `give ${name} one`,
+    });
+  }
   if (epochs === undefined && maxInputs === undefined) {
     throw new StageError({
       stage: "train",
@@ -287,34 +293,4 @@ async function resumeOrInit(
   const params = model.init(foldIn(run.key, "init"));
   const progress = { step: 0, lossSum: 0, lossCount: 0, history: [], stale: 0, stepMs: 0, totalMs: 0 };
   return { params, optimizer: optimizer.init(flatten(params).map(([, leaf]) => leaf)), progress };
-}
-
-/** The batch of a step as tensors: images taken, augmented and laid on tokens. The caller disposes of them. */
-async function makeBatch(
-  data: Tokenized,
-  model: Model,
-  params: Params,
-  picks: Uint32Array,
-  step: number,
-  run: Run,
-): Promise<StepBatch & { count: number }> {
-  const { images, labels } = data.train;
-  const indices = picks.map((pick) => pick % images.count);
-  const versions = picks.map((pick) => Math.floor(pick / images.count));
-  const key = foldIn(foldIn(run.key, "batch"), step);
-  const augmented = applyAugmentations(
-    data.augmentations,
-    takeImages(images, indices),
-    foldIn(key, "augment"),
-    versions,
-  );
-  const embedding = data.tokenizer.adaptive ? await readEmbedding(model, params) : undefined;
-  const { values } = data.tokenizer.tokenize(augmented, { embedding, key: foldIn(key, "tokenize") });
-  const classes = data.classes.length;
-  const rows = oneHot(Uint8Array.from(indices, (index) => labels[index]), classes);
-  return {
-    tokens: tokenTensor(values, indices.length, data.grid),
-    labels: tf.tensor2d(rows, [indices.length, classes]),
-    count: indices.length,
-  };
 }

@@ -27,5 +27,5 @@ export function initLinear(key: Key, inputs: number, outputs: number): LinearPar
 
 /** `[batch, in]` → `[batch, out]`. */
 export function linear(params: LinearParams, x: Tensor): Tensor {
-  return tf.add(tf.matMul(x as Tensor & { rank: 2 }, params.weight), params.bias);
+  return tf.add(tf.matMul(x, params.weight), params.bias);
 }

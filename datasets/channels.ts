@@ -1,0 +1,36 @@
+/**
+ * Converting images between grey and colour as Pillow's `convert` does.
+ *
+ * @module
+ */
+
+import type { Images } from "./dataset.ts";
+
+/**
+ * Images with 1 (grey) or 3 (RGB) channels, made of images with 1 to 4: grey, grey and alpha, RGB, or RGB and alpha.
+ *
+ * Alpha is dropped, not blended, as Pillow and so torchvision's `ImageFolder` do: what lies under transparent pixels
+ * shows. Colours become grey by the luma weights 0.299, 0.587 and 0.114, in Pillow's fixed-point arithmetic.
+ */
+export function convertChannels(images: Images, channels: 1 | 3): Images {
+  if (images.channels === channels) return images;
+  const { pixels: from, channels: stride } = images;
+  const colour = stride >= 3;
+  const count = from.length / stride;
+  const pixels = new Uint8Array(count * channels);
+  for (let pixel = 0, at = 0, to = 0; pixel < count; pixel++, at += stride) {
+    if (channels === 3) {
+      pixels[to++] = from[at];
+      pixels[to++] = from[colour ? at + 1 : at];
+      pixels[to++] = from[colour ? at + 2 : at];
+    } else {
+      pixels[to++] = colour ? luma(from[at], from[at + 1], from[at + 2]) : from[at];
+    }
+  }
+  return { ...images, channels, pixels };
+}
+
+/** The luma of ITU-R BT.601 with weights of 16 binary digits. */
+function luma(red: number, green: number, blue: number): number {
+  return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
+}

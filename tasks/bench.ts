@@ -1,0 +1,138 @@
+/**
+ * `deno task bench`: what one training step of each model costs, beside the base model written in plain TensorFlow.js.
+ *
+ * @module
+ */
+
+import { sharedDataset } from "../datasets/dataset.ts";
+import { datasetByName } from "../datasets/registry.ts";
+import { selectBackend } from "../models/backend/select.ts";
+import { tf } from "../models/backend/tf.ts";
+import { crossEntropy } from "../models/losses.ts";
+import { sgd } from "../models/optimizers/sgd.ts";
+import { flatten, unflatten } from "../models/params.ts";
+import { tokenMeanMlp } from "../models/token_mean_mlp.ts";
+import { makeBatch } from "../pipeline/batch.ts";
+import { run } from "../pipeline/pipe.ts";
+import { foldIn, type Key, keyOf, randint } from "../pipeline/random.ts";
+import type { Tokenized } from "../pipeline/records.ts";
+import { decimals } from "../pipeline/report/format.ts";
+import { tableText } from "../pipeline/report/table.ts";
+import { type StepState, trainStep } from "../pipeline/train_step.ts";
+import { type Contender, measure } from "./bench/contender.ts";
+import { plainBase } from "./bench/plain_tfjs.ts";
+import { command } from "./command.ts";
+import { pickFlags } from "./common_flags.ts";
+import type { Usage } from "./flag.ts";
+import { parseFlags } from "./flags.ts";
+import { dataOf, type ModelName, MODELS } from "./fmnist_adaptive/models.ts";
+
+const USAGE = {
+  task: "bench",
+  summary:
+    "Times one training step of each model of fmnist-adaptive, the making of its batch included, beside the base " +
+    "model in plain TensorFlow.js. All take turns in one process. Run it with nothing else running.",
+  flags: [
+    {
+      name: "rounds",
+      kind: "integer",
+      default: 20,
+      min: 1,
+      group: "Timing",
+      help: "Rounds; the median over them counts.",
+    },
+    {
+      name: "repeats",
+      kind: "integer",
+      default: 50,
+      min: 1,
+      group: "Timing",
+      help: "Steps of each model in a round.",
+    },
+    ...pickFlags(["dataset", "data", "batch-size", "seed", "backend", "json"], { "batch-size": 32 }),
+  ],
+  notes:
+    "Columns (lower is better): ms of a step, median and least over the rounds; ratio to base in the same round.",
+} as const satisfies Usage;
+
+await command(async () => {
+  const flags = parseFlags(USAGE, Deno.args);
+  const backend = await selectBackend(flags.backend);
+  const dataset = sharedDataset(datasetByName(flags.dataset, { size: 14, dir: flags.data }));
+  const key = keyOf(flags.seed);
+  const data = new Map<ModelName, Tokenized>();
+  for (const model of MODELS) data.set(model, await run(dataOf(model, { dataset }), flags));
+
+  const plain = plainBase();
+  let plainSteps = 0;
+  const contenders: Contender[] = [
+    ...MODELS.map((name) => polyphaseStep(name, data.get(name)!, flags.batchSize, foldIn(key, name))),
+    {
+      name: "base in plain TensorFlow.js",
+      async run() {
+        const at = foldIn(key, plainSteps++);
+        const base = data.get("base")!;
+        const batch = await makeBatch(base, picks(base, flags.batchSize, at), at);
+        const loss = await plain.step(batch);
+        tf.dispose([batch.tokens, batch.labels]);
+        return loss;
+      },
+    },
+  ];
+  const before = tf.memory().numTensors;
+  const measured = await measure(contenders, flags);
+  const leaked = tf.memory().numTensors - before;
+  const rows = measured.map(({ name, median, min, ratio }) => ({
+    model: name,
+    median_ms: median,
+    min_ms: min,
+    ratio,
+  }));
+  if (flags.json) {
+    console.log(
+      JSON.stringify({ task: "bench", backend, batchSize: flags.batchSize, leaked, results: rows }, null, 2),
+    );
+    return;
+  }
+  console.log(tableText({
+    caption:
+      `One training step of ${flags.batchSize} images on ${backend.description}; ${leaked} tensors leaked.`,
+    columns: [
+      { key: "model", label: "model" },
+      { key: "median_ms", label: "median ms", format: decimals(3) },
+      { key: "min_ms", label: "min ms", format: decimals(3) },
+      { key: "ratio", label: "ratio to base", format: decimals(2) },
+    ],
+    rows,
+  }));
+});
+
+/** Training steps of a model of Polyphase, one after another. */
+function polyphaseStep(name: ModelName, data: Tokenized, batchSize: number, key: Key): Contender {
+  const model = tokenMeanMlp().build({ grid: data.grid, classes: data.classes.length });
+  const rule = { model, loss: crossEntropy(), optimizer: sgd({ learningRate: 0.1 }) };
+  const leaves = flatten(model.init(key));
+  let state: StepState = {
+    names: leaves.map(([leaf]) => leaf),
+    leaves: leaves.map(([, tensor]) => tensor),
+    optimizer: rule.optimizer.init(leaves.map(([, tensor]) => tensor)),
+  };
+  let steps = 0;
+  return {
+    name,
+    async run() {
+      const at = foldIn(key, steps++);
+      const params = unflatten(state.leaves.map((leaf, index) => [state.names[index], leaf]));
+      const batch = await makeBatch(data, picks(data, batchSize, at), at, { model, params });
+      const done = await trainStep(rule, state, batch, at);
+      tf.dispose([batch.tokens, batch.labels]);
+      state = done.state;
+      return done.loss;
+    },
+  };
+}
+
+/** Random training images. */
+function picks(data: Tokenized, batchSize: number, key: Key): Uint32Array {
+  return Uint32Array.from(randint(foldIn(key, "picks"), batchSize, 0, data.train.images.count));
+}

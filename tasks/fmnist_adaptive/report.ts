@@ -1,0 +1,257 @@
+/**
+ * The page and the terminal table of `fmnist-adaptive`.
+ *
+ * @module
+ */
+
+import { chartFigure, type Series } from "../../pipeline/report/curves.ts";
+import { decimals, duration, percent, thousands } from "../../pipeline/report/format.ts";
+import { escapeHtml } from "../../pipeline/report/html.ts";
+import { imageGrid } from "../../pipeline/report/image_strip.ts";
+import { page } from "../../pipeline/report/page.ts";
+import { colors } from "../../pipeline/report/palette.ts";
+import { deviationKey, meanAndDeviation, summarize } from "../../pipeline/report/statistics.ts";
+import { type Column, type Table, tableHtml, type TableRow, tableText } from "../../pipeline/report/table.ts";
+import { type CellResult, STRIP_OFFSETS } from "./cell.ts";
+import { ABOUT, MODELS } from "./models.ts";
+
+/** What the page says about the run beside its results. */
+export interface RunFacts {
+  /** Name of the data set. */
+  readonly dataset: string;
+  /** The N of `version_N`. */
+  readonly version: number;
+}
+
+/** Columns that are averaged over seeds. */
+const MEASURES = [
+  "train_loss",
+  "val_loss",
+  "val_acc",
+  "shifted_val_acc",
+  "shift_consistency",
+  "worst_shift_acc",
+  "seconds",
+  "ms_per_step",
+];
+
+/** The whole page. */
+export async function reportPage(
+  results: readonly CellResult[],
+  { dataset, version }: RunFacts,
+): Promise<string> {
+  const models = modelsOf(results);
+  const palette = colors(MODELS);
+  const color = (model: string) => palette.get(model)!;
+  const seeds = [...new Set(results.map(({ seed }) => seed))];
+  const series = (points: (result: CellResult) => { x: number; y: number }[]): Series[] =>
+    models.map((model) => ({
+      name: model,
+      color: color(model),
+      points: meanPoints(results.filter((each) => each.model === model).map(points)),
+    }));
+  const offset = { label: "roll of the flattened image, pixels" };
+  const averaged = seeds.length > 1 ? ` Curves are means over ${seeds.length} seeds.` : "";
+  const { classes } = results[0];
+
+  return page({
+    title: "Shift classifiers on 14×14 images",
+    subtitle: `fmnist-adaptive, version ${version}: ${dataset}, ${seeds.length > 1 ? "seeds" : "seed"} ${
+      seeds.join(", ")
+    }`,
+    sections: [
+      {
+        title: "Results",
+        intro:
+          "The same small classifier, told apart only by how images become tokens and what it is trained on. " +
+          "A roll moves every pixel of the image, flattened row by row, and brings what leaves at the end back at the start.",
+        body: tableHtml(resultsTable(results, dataset)),
+      },
+      {
+        title: "The models",
+        body: `<dl>${
+          models.map((model) => `<dt>${escapeHtml(model)}</dt><dd>${escapeHtml(ABOUT[model].what)}</dd>`)
+            .join("")
+        }</dl>`,
+      },
+      {
+        title: "Cost",
+        body: tableHtml(costTable(results)),
+      },
+      {
+        title: "Accuracy at every roll",
+        intro:
+          "A model that is invariant to circular shifts draws a level line. A fixed grid recognises what it was trained on, " +
+          `at roll 0, and what looks alike: rolls by whole rows of 14 pixels.${averaged}`,
+        body: await chartFigure({
+          title: "Accuracy against roll",
+          x: offset,
+          y: { label: "accuracy", percent: true, domain: [0, 1] },
+          series: series(({ offsets }) => offsets.map(({ dx, accuracy }) => ({ x: dx, y: accuracy }))),
+        }),
+      },
+      {
+        title: "Consistency at every roll",
+        intro: "The share of test images whose predicted class the roll does not change, right or wrong.",
+        body: await chartFigure({
+          title: "Consistency against roll",
+          x: offset,
+          y: { label: "consistency", percent: true, domain: [0, 1] },
+          series: series(({ offsets }) => offsets.map(({ dx, consistency }) => ({ x: dx, y: consistency }))),
+        }),
+      },
+      {
+        title: "Training",
+        intro: `An epoch of augmented holds five rolled copies of each image.${averaged}`,
+        body: (await Promise.all([
+          chartFigure({
+            title: "Accuracy on the test images as they are",
+            x: { label: "epoch" },
+            y: { label: "accuracy", percent: true },
+            series: series(({ history }) => history.map(({ epoch, val_acc }) => ({ x: epoch, y: val_acc }))),
+          }),
+          chartFigure({
+            title: "Loss on the training images",
+            x: { label: "epoch" },
+            y: { label: "cross-entropy" },
+            series: series(({ history }) =>
+              history.map(({ epoch, train_loss }) => ({ x: epoch, y: train_loss }))
+            ),
+          }),
+          chartFigure({
+            title: "Loss on the test images",
+            x: { label: "epoch" },
+            y: { label: "cross-entropy" },
+            series: series(({ history }) =>
+              history.map(({ epoch, val_loss }) => ({ x: epoch, y: val_loss }))
+            ),
+          }),
+        ])).join("\n"),
+      },
+      {
+        title: "What the models say of rolled images",
+        intro: `Test images, the first of each class, rolled by the number of pixels above them${
+          seeds.length > 1 ? `, and the predictions at seed ${seeds[0]}` : ""
+        }.`,
+        body: imageGrid({
+          columns: STRIP_OFFSETS.map((roll) => roll === 0 ? "as it is" : `roll ${roll}`),
+          rows: results[0].samples.map((sample, row) => ({
+            label: classes[sample.label],
+            cells: STRIP_OFFSETS.map((roll, column) => ({
+              image: { ...sample, pixels: rolled(sample.pixels, roll) },
+              verdicts: results.filter(({ seed }) => seed === seeds[0]).map(({ model, samples }) => ({
+                name: model,
+                text: classes[samples[row].predictions[column]],
+                ok: samples[row].predictions[column] === sample.label,
+                color: color(model),
+              })),
+            })),
+          })),
+        }),
+      },
+    ],
+    footer:
+      "Made by Polyphase. The numbers of this page stand in results.csv, history.csv and offsets.csv beside it; " +
+      "config.json holds the pipelines that made them.",
+  });
+}
+
+/** The tables that a terminal shows at the end. */
+export function resultsText(results: readonly CellResult[], dataset: string): string {
+  return `${tableText(resultsTable(results, dataset))}\n\n${tableText(costTable(results))}`;
+}
+
+/** How well each model does, beside the published figures where they are of the same data. */
+export function resultsTable(results: readonly CellResult[], dataset: string): Table {
+  const published = dataset === "fashion-mnist" &&
+    results.some(({ model }) => ABOUT[model].published !== undefined);
+  const share = decimals(4);
+  const shifted = "Accuracy with one random roll by 1 to 4 pixels for each batch of 32.";
+  return overSeeds(results, [
+    {
+      key: "val_acc",
+      format: share,
+      better: "higher",
+      description: "Accuracy on the test images as they are.",
+    },
+    ...(published
+      ? [{ key: "published", format: share, description: "val_acc of the original notebook." }]
+      : []),
+    { key: "shifted_val_acc", format: share, better: "higher", description: shifted },
+    ...(published
+      ? [{
+        key: "published_shifted",
+        format: share,
+        description: "shifted_val_acc of the original notebook.",
+      }]
+      : []),
+    {
+      key: "shift_consistency",
+      format: percent(2),
+      better: "higher",
+      description: "Mean share of images whose predicted class a roll by 1 to 195 does not change.",
+    },
+    {
+      key: "worst_shift_acc",
+      format: share,
+      better: "higher",
+      description: "Least accuracy at any one of the 196 rolls.",
+    },
+    {
+      key: "val_loss",
+      format: share,
+      better: "lower",
+      description: "Mean cross-entropy over the test images.",
+    },
+  ]);
+}
+
+/** What each model took to train. */
+export function costTable(results: readonly CellResult[]): Table {
+  const loss = "Mean cross-entropy over the last epoch of training.";
+  return overSeeds(results, [
+    { key: "params", format: thousands() },
+    { key: "epochs" },
+    { key: "train_loss", format: decimals(4), description: loss },
+    { key: "ms_per_step", format: decimals(2), description: "Mean milliseconds of an optimizer step." },
+    { key: "seconds", format: duration(), description: "Time of training and evaluation." },
+  ]);
+}
+
+/** A table with a row for each model, of means and standard deviations where there are several seeds. */
+function overSeeds(results: readonly CellResult[], columns: readonly Omit<Column, "label">[]): Table {
+  const seeds = new Set(results.map(({ seed }) => seed)).size;
+  const rows: readonly TableRow[] = results.map(({ row }) => row);
+  return {
+    caption: seeds > 1 ? `Mean and standard deviation over ${seeds} seeds.` : undefined,
+    columns: [
+      { key: "model", label: "model" },
+      ...columns.map((column) => ({
+        ...column,
+        label: column.key,
+        ...(seeds > 1 && MEASURES.includes(column.key) ? { deviation: deviationKey(column.key) } : {}),
+      })),
+    ],
+    rows: summarize(rows, ["model", "params", "epochs"], MEASURES).map((row) => {
+      const { published } = ABOUT[row.model as CellResult["model"]];
+      return { ...row, published: published?.accuracy, published_shifted: published?.shifted };
+    }),
+  };
+}
+
+function modelsOf(results: readonly CellResult[]): CellResult["model"][] {
+  return [...new Set(results.map(({ model }) => model))];
+}
+
+/** Curves of several seeds as one: the mean at each x that the first has. */
+function meanPoints(curves: readonly { x: number; y: number }[][]): { x: number; y: number }[] {
+  return curves[0].map(({ x }, index) => ({
+    x,
+    y: meanAndDeviation(curves.flatMap((curve) => curve[index]?.y ?? [])).mean ?? NaN,
+  }));
+}
+
+/** One image with a channel or more, rolled along the flattened pixels. */
+function rolled(pixels: readonly number[], roll: number): Uint8Array {
+  return Uint8Array.from([...pixels.slice(pixels.length - roll), ...pixels.slice(0, pixels.length - roll)]);
+}
