@@ -19,15 +19,17 @@
  * @module
  */
 
-export * from "./datasets/cifar.ts";
+export { cifar10, cifar100, type Cifar100Options } from "./datasets/cifar.ts";
 export * from "./datasets/dataset.ts";
 export * from "./datasets/fashion_mnist.ts";
+export type { PublishedOptions } from "./datasets/idx_dataset.ts";
 export * from "./datasets/image_folder.ts";
 export * from "./datasets/mnist.ts";
 export * from "./datasets/registry.ts";
 export * from "./datasets/resize.ts";
 export * from "./datasets/shift.ts";
 export * from "./datasets/synthetic.ts";
+export type { Access, Outcome, System } from "./datasets/system.ts";
 
 export * from "./models/backend/select.ts";
 export { type Tensor, tf } from "./models/backend/tf.ts";
@@ -49,6 +51,7 @@ export * from "./models/tokenizers/polyphase_energy.ts";
 export * from "./models/tokenizers/tokenizer.ts";
 
 export * from "./pipeline/augment.ts";
+export * from "./pipeline/batch.ts";
 export * from "./pipeline/checkpoint.ts";
 export * from "./pipeline/errors.ts";
 export * from "./pipeline/evaluate.ts";
@@ -61,6 +64,16 @@ export * from "./pipeline/random.ts";
 export * from "./pipeline/rebuild.ts";
 export * from "./pipeline/records.ts";
 export * from "./pipeline/registry.ts";
+export * from "./pipeline/report/axis.ts";
+export * from "./pipeline/report/curves.ts";
+export * from "./pipeline/report/format.ts";
+export * from "./pipeline/report/html.ts";
+export * from "./pipeline/report/image_strip.ts";
+export * from "./pipeline/report/page.ts";
+export * from "./pipeline/report/palette.ts";
+export type { Picture } from "./pipeline/report/png_library.ts";
+export * from "./pipeline/report/statistics.ts";
+export * from "./pipeline/report/table.ts";
 export * from "./pipeline/shift_eval.ts";
 export * from "./pipeline/tokenize.ts";
 export * from "./pipeline/train.ts";

@@ -8,6 +8,7 @@
 
 /** An error whose message is one line that names the mend. Command lines print it without a stack and exit 1. */
 export class PolyphaseError extends Error {
+  /** Name of the class. */
   override name = "PolyphaseError";
 }
 
@@ -25,6 +26,7 @@ export interface StageFault {
 
 /** A stage met input that it cannot work on. */
 export class StageError extends PolyphaseError {
+  /** Name of the class. */
   override name = "StageError";
   /** The parts that the message was made of. */
   readonly fault: StageFault;
@@ -38,5 +40,6 @@ export class StageError extends PolyphaseError {
 
 /** Work was stopped by its `AbortSignal`; what was done so far is in the last checkpoint, if there is a store. */
 export class AbortedError extends PolyphaseError {
+  /** Name of the class. */
   override name = "AbortedError";
 }

@@ -118,24 +118,28 @@ export type Slots<
   : unknown;
 
 // Overloads, since only they let `NoInfer` put a compile error on the stage that comes too early.
-/** Joins up to ten stages, or pipelines, into a pipeline: each is given the record that those before it made. */
+/** Joins up to ten stages or pipelines: each is given the record that those before it made. */
 // deno-fmt-ignore
 export function pipe<A, B, N1 extends string>(
   s1: Stage<A, B, N1>,
 ): Pipeline<A, B, Slots<[N1], A, [B]>>;
+/** Joins two stages. */
 // deno-fmt-ignore
 export function pipe<A, B, C, N1 extends string, N2 extends string>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>,
 ): Pipeline<A, Grown<[B, C]>, Slots<[N1, N2], A, [B, C]>>;
+/** Joins three stages. */
 // deno-fmt-ignore
 export function pipe<A, B, C, D, N1 extends string, N2 extends string, N3 extends string>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
 ): Pipeline<A, Grown<[B, C, D]>, Slots<[N1, N2, N3], A, [B, C, D]>>;
+/** Joins four stages. */
 // deno-fmt-ignore
 export function pipe<A, B, C, D, E, N1 extends string, N2 extends string, N3 extends string, N4 extends string>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>,
 ): Pipeline<A, Grown<[B, C, D, E]>, Slots<[N1, N2, N3, N4], A, [B, C, D, E]>>;
+/** Joins five stages. */
 // deno-fmt-ignore
 export function pipe<
   A, B, C, D, E, F, N1 extends string, N2 extends string, N3 extends string, N4 extends string,
@@ -144,6 +148,7 @@ export function pipe<
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
 ): Pipeline<A, Grown<[B, C, D, E, F]>, Slots<[N1, N2, N3, N4, N5], A, [B, C, D, E, F]>>;
+/** Joins six stages. */
 // deno-fmt-ignore
 export function pipe<
   A, B, C, D, E, F, G, N1 extends string, N2 extends string, N3 extends string, N4 extends string,
@@ -153,6 +158,7 @@ export function pipe<
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
   s6: Stage<NoInfer<Grown<[B, C, D, E, F]>>, G, N6>,
 ): Pipeline<A, Grown<[B, C, D, E, F, G]>, Slots<[N1, N2, N3, N4, N5, N6], A, [B, C, D, E, F, G]>>;
+/** Joins seven stages. */
 // deno-fmt-ignore
 export function pipe<
   A, B, C, D, E, F, G, H, N1 extends string, N2 extends string, N3 extends string, N4 extends string,
@@ -162,6 +168,7 @@ export function pipe<
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
   s6: Stage<NoInfer<Grown<[B, C, D, E, F]>>, G, N6>, s7: Stage<NoInfer<Grown<[B, C, D, E, F, G]>>, H, N7>,
 ): Pipeline<A, Grown<[B, C, D, E, F, G, H]>, Slots<[N1, N2, N3, N4, N5, N6, N7], A, [B, C, D, E, F, G, H]>>;
+/** Joins eight stages. */
 // deno-fmt-ignore
 export function pipe<
   A, B, C, D, E, F, G, H, I, N1 extends string, N2 extends string, N3 extends string, N4 extends string,
@@ -172,6 +179,7 @@ export function pipe<
   s6: Stage<NoInfer<Grown<[B, C, D, E, F]>>, G, N6>, s7: Stage<NoInfer<Grown<[B, C, D, E, F, G]>>, H, N7>,
   s8: Stage<NoInfer<Grown<[B, C, D, E, F, G, H]>>, I, N8>,
 ): Pipeline<A, Grown<[B, C, D, E, F, G, H, I]>, Slots<[N1, N2, N3, N4, N5, N6, N7, N8], A, [B, C, D, E, F, G, H, I]>>;
+/** Joins nine stages. */
 // deno-fmt-ignore
 export function pipe<
   A, B, C, D, E, F, G, H, I, J, N1 extends string, N2 extends string, N3 extends string, N4 extends string,
@@ -183,6 +191,7 @@ export function pipe<
   s8: Stage<NoInfer<Grown<[B, C, D, E, F, G, H]>>, I, N8>,
   s9: Stage<NoInfer<Grown<[B, C, D, E, F, G, H, I]>>, J, N9>,
 ): Pipeline<A, Grown<[B, C, D, E, F, G, H, I, J]>, Slots<[N1, N2, N3, N4, N5, N6, N7, N8, N9], A, [B, C, D, E, F, G, H, I, J]>>;
+/** Joins ten stages. */
 // deno-fmt-ignore
 export function pipe<
   A, B, C, D, E, F, G, H, I, J, K, N1 extends string, N2 extends string, N3 extends string, N4 extends string,
@@ -244,8 +253,9 @@ export interface RunOptions {
   readonly now?: () => number;
 }
 
-/** Runs a pipeline that begins with nothing, or on the record given as `input`, and gives back the final record. */
+/** Runs a pipeline that begins with nothing, and gives back the final record. */
 export function run<O>(target: Stage<void, O>, options?: RunOptions): Promise<O>;
+/** Runs a pipeline on `input`. */
 export function run<I, O>(target: Stage<I, O>, options: RunOptions, input: NoInfer<I>): Promise<O>;
 /** Runs a pipeline; the overloads above say on what. */
 export async function run<I, O>(target: Stage<I, O>, options: RunOptions = {}, input?: I): Promise<O> {

@@ -97,6 +97,12 @@ export function train(
       tokenizer: data.tokenizer.config,
       augmentations: data.augmentations.map((each) => each.config),
     });
+    const keys = {
+      order: foldIn(run.key, "order"),
+      batch: foldIn(run.key, "batch"),
+      model: foldIn(run.key, "model"),
+      evaluate: foldIn(run.key, "evaluate"),
+    };
     const begun = await resumeOrInit(model, optimizer, run, identity);
     let progress: TrainProgress = begun.progress;
     let state: StepState = {
@@ -104,14 +110,15 @@ export function train(
       leaves: flatten(begun.params).map(([, leaf]) => leaf),
       optimizer: begun.optimizer,
     };
-    const params = (): Params => unflatten(state.leaves.map((leaf, index) => [state.names[index], leaf]));
-    const whole = (): TrainState => ({ params: params(), optimizer: state.optimizer, progress });
-    const free = () => {
-      disposeParams(params());
-      tf.dispose(Object.values(state.optimizer.slots).flat());
-    };
     let best = await run.checkpoints?.load("best");
-    const isStale = () => patience !== undefined && progress.stale >= patience;
+    let order: { readonly epoch: number; readonly picks: Uint32Array } | undefined;
+
+    const params = (): Params => unflatten(state.leaves.map((leaf, index) => [state.names[index], leaf]));
+    const freeSlots = () => tf.dispose(Object.values(state.optimizer.slots).flat());
+    const saveLast = async () => {
+      const whole: TrainState = { params: params(), optimizer: state.optimizer, progress };
+      await run.checkpoints?.save("last", await encodeTrainState(whole, identity));
+    };
     const say = (metrics: Record<string, number>) =>
       run.progress({
         stage: "train",
@@ -121,42 +128,79 @@ export function train(
         metrics,
       });
 
+    /** One optimizer step; gives back what to add to the loss. */
+    const takeStep = async (): Promise<{ loss: number; count: number }> => {
+      const { step } = progress;
+      const epoch = Math.floor(step / plan.stepsPerEpoch);
+      if (order?.epoch !== epoch) {
+        order = { epoch, picks: permutation(foldIn(keys.order, epoch), plan.imagesPerEpoch) };
+      }
+      const place = (step % plan.stepsPerEpoch) * batchSize;
+      const picks = order.picks.subarray(place, place + batchSize);
+      const batch = await makeBatch(data, picks, foldIn(keys.batch, step), { model, params: params() });
+      try {
+        const done = await trainStep({ model, loss, optimizer }, state, batch, foldIn(keys.model, step));
+        state = done.state;
+        return { loss: done.loss, count: batch.count };
+      } finally {
+        tf.dispose([batch.tokens, batch.labels]);
+      }
+    };
+
+    /** Evaluates on the test images, notes the result and keeps checkpoints. */
+    const takeStock = async (): Promise<void> => {
+      const started = run.now();
+      const { step, history, lossSum, lossCount, stale, totalMs } = progress;
+      const predictor = { ...data, model, params: params() };
+      const evaluation = await evaluateOn(predictor, data.test, classes, loss, foldIn(keys.evaluate, step));
+      const row: HistoryRow = {
+        epoch: step / plan.stepsPerEpoch,
+        step,
+        inputs: plan.inputsAfter(step),
+        trainLoss: lossSum / lossCount,
+        valLoss: evaluation.loss,
+        valAcc: evaluation.accuracy,
+      };
+      const isBest = history.every((each) =>
+        monitor === "valLoss" ? row.valLoss < each.valLoss : row.valAcc > each.valAcc
+      );
+      progress = {
+        ...progress,
+        history: [...history, row],
+        lossSum: 0,
+        lossCount: 0,
+        stale: isBest ? 0 : stale + 1,
+        totalMs: totalMs + run.now() - started,
+      };
+      if (isBest) {
+        best = await encodeModel(params(), {
+          model: JSON.stringify(model.config),
+          val_loss: `${row.valLoss}`,
+          val_acc: `${row.valAcc}`,
+        });
+        await run.checkpoints?.save("best", best);
+      }
+      await saveLast();
+      say({ train_loss: row.trainLoss, val_loss: row.valLoss, val_acc: row.valAcc });
+    };
+
     try {
-      let order = new Uint32Array();
-      let orderOf = -1;
-      while (progress.step < plan.steps && !isStale()) {
+      while (progress.step < plan.steps && !(patience !== undefined && progress.stale >= patience)) {
         if (run.signal.aborted) {
-          await run.checkpoints?.save("last", await encodeTrainState(whole(), identity));
+          await saveLast();
           throw new AbortedError(
             `Stopped after step ${progress.step} of ${plan.steps}: ` +
               (run.checkpoints ? "resume to go on from there" : "run again; no checkpoint was asked for"),
           );
         }
         const started = run.now();
-        const epoch = Math.floor(progress.step / plan.stepsPerEpoch);
-        if (epoch !== orderOf) {
-          order = permutation(foldIn(foldIn(run.key, "order"), epoch), plan.imagesPerEpoch);
-          orderOf = epoch;
-        }
-        const place = (progress.step % plan.stepsPerEpoch) * batchSize;
-        const batch = await makeBatch(
-          data,
-          order.subarray(place, place + batchSize),
-          foldIn(foldIn(run.key, "batch"), progress.step),
-          { model, params: params() },
-        );
-        const done = await trainStep(
-          { model, loss, optimizer },
-          state,
-          batch,
-          foldIn(foldIn(run.key, "model"), progress.step),
-        );
-        tf.dispose([batch.tokens, batch.labels]);
-        state = done.state;
+        const done = await takeStep();
         if (!Number.isFinite(done.loss)) {
           throw new StageError({
             stage: "train",
-            seen: `loss ${done.loss} at step ${progress.step + 1} (epoch ${epoch + 1})`,
+            seen: `loss ${done.loss} at step ${progress.step + 1} (epoch ${
+              Math.floor(progress.step / plan.stepsPerEpoch) + 1
+            })`,
             expected: "a finite number",
             mend: "lower the learning rate; the last evaluation is in the checkpoint",
           });
@@ -165,8 +209,8 @@ export function train(
         progress = {
           ...progress,
           step: progress.step + 1,
-          lossSum: progress.lossSum + done.loss * batch.count,
-          lossCount: progress.lossCount + batch.count,
+          lossSum: progress.lossSum + done.loss * done.count,
+          lossCount: progress.lossCount + done.count,
           stepMs: progress.stepMs + spent,
           totalMs: progress.totalMs + spent,
         };
@@ -174,49 +218,15 @@ export function train(
           say({ train_loss: progress.lossSum / progress.lossCount });
           await breathe();
         }
-        if (progress.step % (plan.stepsPerEpoch * evaluateEvery) !== 0 && progress.step !== plan.steps) {
-          continue;
-        }
-
-        const since = run.now();
-        const trained = { ...data, model, params: params() };
-        const key = foldIn(foldIn(run.key, "evaluate"), progress.step);
-        const { loss: valLoss, accuracy: valAcc } = await evaluateOn(trained, data.test, classes, loss, key);
-        const row: HistoryRow = {
-          epoch: progress.step / plan.stepsPerEpoch,
-          step: progress.step,
-          inputs: plan.inputsAfter(progress.step),
-          trainLoss: progress.lossSum / progress.lossCount,
-          valLoss,
-          valAcc,
-        };
-        const isBest = progress.history.every((each) =>
-          monitor === "valLoss" ? valLoss < each.valLoss : valAcc > each.valAcc
-        );
-        progress = {
-          ...progress,
-          history: [...progress.history, row],
-          lossSum: 0,
-          lossCount: 0,
-          stale: isBest ? 0 : progress.stale + 1,
-          totalMs: progress.totalMs + run.now() - since,
-        };
-        if (isBest) {
-          best = await encodeModel(params(), {
-            model: JSON.stringify(model.config),
-            val_loss: `${valLoss}`,
-            val_acc: `${valAcc}`,
-          });
-          await run.checkpoints?.save("best", best);
-        }
-        await run.checkpoints?.save("last", await encodeTrainState(whole(), identity));
-        say({ train_loss: row.trainLoss, val_loss: valLoss, val_acc: valAcc });
+        const isDue = progress.step % (plan.stepsPerEpoch * evaluateEvery) === 0;
+        if (isDue || progress.step === plan.steps) await takeStock();
       }
     } catch (cause) {
-      free();
+      disposeParams(params());
       throw cause;
+    } finally {
+      freeSlots();
     }
-    tf.dispose(Object.values(state.optimizer.slots).flat());
     let final = params();
     if (keep === "best" && best !== undefined) {
       const kept = decodeModel(best, "checkpoint best", final);
@@ -250,9 +260,10 @@ interface StepPlan {
 
 function planSteps(
   data: Tokenized,
-  { batchSize, epochs, maxInputs }: { batchSize: number; epochs?: number; maxInputs?: number },
+  settings: Pick<TrainOptions, "epochs" | "maxInputs" | "evaluateEvery" | "patience"> & { batchSize: number },
 ): StepPlan {
-  for (const [name, value] of Object.entries({ batchSize, epochs, maxInputs })) {
+  const { batchSize, epochs, maxInputs, evaluateEvery, patience } = settings;
+  for (const [name, value] of Object.entries({ batchSize, epochs, maxInputs, evaluateEvery, patience })) {
     if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
     throw new StageError({
       stage: "train",

@@ -20,10 +20,14 @@ import { type Lattice, patchSize, phases, tokenColumns, tokenRows } from "./latt
 import type { Embedding } from "./tokenizer.ts";
 
 /** Two pixels at a fixed distance, in given channels. */
-interface PixelPair {
+export interface PixelPair {
+  /** Rows from the first down to the second. */
   readonly dy: number;
+  /** Columns from the first to the second. */
   readonly dx: number;
+  /** Channel of the first. */
   readonly first: number;
+  /** Channel of the second. */
   readonly second: number;
 }
 
