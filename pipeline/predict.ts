@@ -68,11 +68,11 @@ export function argmaxRows(logits: Float32Array, classes: number): Uint8Array<Ar
   return best;
 }
 
-/** The share of rows in which `left` and `right` agree, in [0, 1]. */
-export function agreement(left: Uint8Array, right: Uint8Array): number {
+/** In how many rows `left` and `right` agree. */
+export function matches(left: Uint8Array, right: Uint8Array): number {
   let same = 0;
   for (let row = 0; row < left.length; row++) if (left[row] === right[row]) same++;
-  return same / left.length;
+  return same;
 }
 
 function concatenate(parts: readonly Float32Array[]): Float32Array {

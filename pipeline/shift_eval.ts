@@ -9,7 +9,7 @@ import { type Offset, shiftImages, type ShiftMode } from "../datasets/shift.ts";
 import { breathe } from "./breathe.ts";
 import { AbortedError, PolyphaseError } from "./errors.ts";
 import { type Run, type Stage, stage } from "./pipe.ts";
-import { agreement, argmaxRows, predict } from "./predict.ts";
+import { argmaxRows, matches, predict } from "./predict.ts";
 import { foldIn, randint } from "./random.ts";
 import type { Trained } from "./records.ts";
 
@@ -81,19 +81,15 @@ export function shiftEval(options: ShiftEvalOptions = {}): Stage<Trained, Shifte
     const still = await classify(images, "still");
     const unchanged = new Uint8Array(images.count).fill(1);
     const alwaysRight = new Uint8Array(images.count).fill(1);
-    const results: OffsetResult[] = [];
+    const counts: (Offset & { right: number; same: number })[] = [];
     for (const offset of tried) {
       if (run.signal.aborted) throw new AbortedError('Stopped in stage "shiftEval": run again to repeat it');
-      run.progress({ stage: "shiftEval", text: "shifting", done: results.length, total: tried.length });
+      run.progress({ stage: "shiftEval", text: "shifting", done: counts.length, total: tried.length });
       await breathe();
       const predictions = isStill(offset)
         ? still
         : await classify(shiftImages(images, [offset], mode), `${offset.dy},${offset.dx}`);
-      results.push({
-        ...offset,
-        accuracy: agreement(predictions, labels),
-        consistency: agreement(predictions, still),
-      });
+      counts.push({ ...offset, right: matches(predictions, labels), same: matches(predictions, still) });
       predictions.forEach((label, row) => {
         if (label !== still[row]) unchanged[row] = 0;
         if (label !== labels[row]) alwaysRight[row] = 0;
@@ -101,22 +97,24 @@ export function shiftEval(options: ShiftEvalOptions = {}): Stage<Trained, Shifte
     }
     run.progress({ stage: "shiftEval", text: "shifting", done: tried.length, total: tried.length });
     // An image agrees with itself: the offset that moves nothing would only flatter the mean.
-    const moved = results.filter((each) => !isStill(each));
+    const others = counts.filter((each) => !isStill(each));
+    const moved = others.length > 0 ? others : counts;
+    const draws = listOffsets(random, mode, trained.image);
+    const randomly = await classify(shiftBatches(images, draws, batchSize, mode, run), "random");
     const shift: ShiftResult = {
       mode,
-      randomAccuracy: agreement(
-        await classify(
-          shiftBatches(images, listOffsets(random, mode, trained.image), batchSize, mode, run),
-          "random",
-        ),
-        labels,
-      ),
-      offsets: results,
-      meanAccuracy: mean(results.map((each) => each.accuracy)),
-      worstAccuracy: Math.min(...results.map((each) => each.accuracy)),
-      consistency: mean((moved.length > 0 ? moved : results).map((each) => each.consistency)),
-      unanimity: mean(unchanged),
-      robustAccuracy: mean(alwaysRight),
+      randomAccuracy: matches(randomly, labels) / images.count,
+      offsets: counts.map(({ dy, dx, right, same }) => ({
+        dy,
+        dx,
+        accuracy: right / images.count,
+        consistency: same / images.count,
+      })),
+      meanAccuracy: sum(counts.map((each) => each.right)) / (counts.length * images.count),
+      worstAccuracy: Math.min(...counts.map((each) => each.right)) / images.count,
+      consistency: sum(moved.map((each) => each.same)) / (moved.length * images.count),
+      unanimity: sum(unchanged) / images.count,
+      robustAccuracy: sum(alwaysRight) / images.count,
     };
     return { ...trained, shift };
   });
@@ -163,8 +161,8 @@ function isStill({ dy, dx }: Offset): boolean {
   return dy === 0 && dx === 0;
 }
 
-function mean(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let index = 0; index < values.length; index++) sum += values[index];
-  return sum / values.length;
+function sum(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let index = 0; index < values.length; index++) total += values[index];
+  return total;
 }

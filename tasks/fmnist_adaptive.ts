@@ -18,7 +18,7 @@ import type { Usage } from "./flag.ts";
 import { parseFlags } from "./flags.ts";
 import { type CellResult, resultOf, SHIFT_COLUMNS } from "./fmnist_adaptive/cell.ts";
 import { ABOUT, MODELS, pipelineOf } from "./fmnist_adaptive/models.ts";
-import { reportPage, resultsText } from "./fmnist_adaptive/report.ts";
+import { accuracyPicture, reportPage, resultsText } from "./fmnist_adaptive/report.ts";
 import { showProgress } from "./progress.ts";
 import { HISTORY_COLUMNS, RESULT_COLUMNS } from "./results.ts";
 import { createRunFolder, resumeRunFolder, type RunFolder } from "./run_folder.ts";
@@ -133,6 +133,7 @@ await command(async (signal) => {
   } finally {
     progress.close();
   }
+  await folder.write("accuracy.svg", await accuracyPicture(results));
   // The page comes last: a folder with a report is a finished run.
   await folder.write(
     "report.html",

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { chartFigure, type Series } from "../../pipeline/report/curves.ts";
+import {
+  type ChartFigure,
+  chartFigure,
+  lineChart,
+  type Point,
+  type Series,
+} from "../../pipeline/report/curves.ts";
 import { decimals, duration, percent, thousands } from "../../pipeline/report/format.ts";
 import { escapeHtml } from "../../pipeline/report/html.ts";
 import { imageGrid } from "../../pipeline/report/image_strip.ts";
@@ -23,6 +29,9 @@ export interface RunFacts {
   readonly version: number;
 }
 
+/** The same colour for a model in every run. */
+const COLORS = colors(MODELS);
+
 /** Columns that are averaged over seeds. */
 const MEASURES = [
   "train_loss",
@@ -40,17 +49,7 @@ export async function reportPage(
   results: readonly CellResult[],
   { dataset, version }: RunFacts,
 ): Promise<string> {
-  const models = modelsOf(results);
-  const palette = colors(MODELS);
-  const color = (model: string) => palette.get(model)!;
   const seeds = [...new Set(results.map(({ seed }) => seed))];
-  const series = (points: (result: CellResult) => { x: number; y: number }[]): Series[] =>
-    models.map((model) => ({
-      name: model,
-      color: color(model),
-      points: meanPoints(results.filter((each) => each.model === model).map(points)),
-    }));
-  const offset = { label: "roll of the flattened image, pixels" };
   const averaged = seeds.length > 1 ? ` Curves are means over ${seeds.length} seeds.` : "";
   const { classes } = results[0];
 
@@ -69,10 +68,9 @@ export async function reportPage(
       },
       {
         title: "The models",
-        body: `<dl>${
-          models.map((model) => `<dt>${escapeHtml(model)}</dt><dd>${escapeHtml(ABOUT[model].what)}</dd>`)
-            .join("")
-        }</dl>`,
+        body: modelsOf(results)
+          .map((model) => `<p><strong>${escapeHtml(model)}</strong>: ${escapeHtml(ABOUT[model].what)}</p>`)
+          .join("\n"),
       },
       {
         title: "Cost",
@@ -83,49 +81,20 @@ export async function reportPage(
         intro:
           "A model that is invariant to circular shifts draws a level line. A fixed grid recognises what it was trained on, " +
           `at roll 0, and what looks alike: rolls by whole rows of 14 pixels.${averaged}`,
-        body: await chartFigure({
-          title: "Accuracy against roll",
-          x: offset,
-          y: { label: "accuracy", percent: true, domain: [0, 1] },
-          series: series(({ offsets }) => offsets.map(({ dx, accuracy }) => ({ x: dx, y: accuracy }))),
-        }),
+        body: await chartFigure(rollChart(results, "accuracy")),
       },
       {
         title: "Consistency at every roll",
         intro: "The share of test images whose predicted class the roll does not change, right or wrong.",
-        body: await chartFigure({
-          title: "Consistency against roll",
-          x: offset,
-          y: { label: "consistency", percent: true, domain: [0, 1] },
-          series: series(({ offsets }) => offsets.map(({ dx, consistency }) => ({ x: dx, y: consistency }))),
-        }),
+        body: await chartFigure(rollChart(results, "consistency")),
       },
       {
         title: "Training",
         intro: `An epoch of augmented holds five rolled copies of each image.${averaged}`,
         body: (await Promise.all([
-          chartFigure({
-            title: "Accuracy on the test images as they are",
-            x: { label: "epoch" },
-            y: { label: "accuracy", percent: true },
-            series: series(({ history }) => history.map(({ epoch, val_acc }) => ({ x: epoch, y: val_acc }))),
-          }),
-          chartFigure({
-            title: "Loss on the training images",
-            x: { label: "epoch" },
-            y: { label: "cross-entropy" },
-            series: series(({ history }) =>
-              history.map(({ epoch, train_loss }) => ({ x: epoch, y: train_loss }))
-            ),
-          }),
-          chartFigure({
-            title: "Loss on the test images",
-            x: { label: "epoch" },
-            y: { label: "cross-entropy" },
-            series: series(({ history }) =>
-              history.map(({ epoch, val_loss }) => ({ x: epoch, y: val_loss }))
-            ),
-          }),
+          chartFigure(historyChart(results, "val_acc", "Accuracy on the test images as they are")),
+          chartFigure(historyChart(results, "train_loss", "Loss on the training images")),
+          chartFigure(historyChart(results, "val_loss", "Loss on the test images")),
         ])).join("\n"),
       },
       {
@@ -143,7 +112,7 @@ export async function reportPage(
                 name: model,
                 text: classes[samples[row].predictions[column]],
                 ok: samples[row].predictions[column] === sample.label,
-                color: color(model),
+                color: COLORS.get(model),
               })),
             })),
           })),
@@ -154,6 +123,13 @@ export async function reportPage(
       "Made by Polyphase. The numbers of this page stand in results.csv, history.csv and offsets.csv beside it; " +
       "config.json holds the pipelines that made them.",
   });
+}
+
+/** Accuracy against roll as one SVG picture, for a page or a paper of one's own. */
+export async function accuracyPicture(results: readonly CellResult[]): Promise<string> {
+  const svg = await lineChart(rollChart(results, "accuracy"));
+  // Away from the page, whose style knows light and dark, the picture brings its own paper.
+  return svg.replace('style="', 'style="background:white;color:#1b1f24;');
 }
 
 /** The tables that a terminal shows at the end. */
@@ -239,12 +215,43 @@ function overSeeds(results: readonly CellResult[], columns: readonly Omit<Column
   };
 }
 
+function rollChart(results: readonly CellResult[], measure: "accuracy" | "consistency"): ChartFigure {
+  return {
+    title: `${measure === "accuracy" ? "Accuracy" : "Consistency"} against roll`,
+    x: { label: "roll of the flattened image, pixels" },
+    y: { label: measure, percent: true, domain: [0, 1] },
+    series: seriesOf(results, ({ offsets }) => offsets.map((each) => ({ x: each.dx, y: each[measure] }))),
+  };
+}
+
+function historyChart(
+  results: readonly CellResult[],
+  measure: "val_acc" | "train_loss" | "val_loss",
+  title: string,
+): ChartFigure {
+  return {
+    title,
+    x: { label: "epoch" },
+    y: measure === "val_acc" ? { label: "accuracy", percent: true } : { label: "cross-entropy" },
+    series: seriesOf(results, ({ history }) => history.map((row) => ({ x: row.epoch, y: row[measure] }))),
+  };
+}
+
+/** A curve for each model: of its one seed, or the mean over its seeds. */
+function seriesOf(results: readonly CellResult[], points: (result: CellResult) => Point[]): Series[] {
+  return modelsOf(results).map((model) => ({
+    name: model,
+    color: COLORS.get(model),
+    points: meanPoints(results.filter((each) => each.model === model).map(points)),
+  }));
+}
+
 function modelsOf(results: readonly CellResult[]): CellResult["model"][] {
   return [...new Set(results.map(({ model }) => model))];
 }
 
 /** Curves of several seeds as one: the mean at each x that the first has. */
-function meanPoints(curves: readonly { x: number; y: number }[][]): { x: number; y: number }[] {
+function meanPoints(curves: readonly Point[][]): Point[] {
   return curves[0].map(({ x }, index) => ({
     x,
     y: meanAndDeviation(curves.flatMap((curve) => curve[index]?.y ?? [])).mean ?? NaN,
