@@ -271,8 +271,9 @@ export async function run<I, O>(target: Stage<I, O>, options: RunOptions = {}, i
 
 /** What makes a run what it is, as plain data: the stages with their configurations, the seed and the engines. */
 export function runConfig(target: AnyStage, options: Pick<RunOptions, "seed" | "backend"> = {}): JsonObject {
+  const { stages } = pipeOf([target]).config;
   return {
-    ...target.config,
+    stages,
     seed: options.seed ?? 0,
     backend: options.backend ?? "wasm",
     engines: { polyphase: VERSION, ...tensorEngine },

@@ -25,7 +25,7 @@ import {
 } from "./checkpoint.ts";
 import { AbortedError, StageError } from "./errors.ts";
 import { evaluateOn } from "./evaluate.ts";
-import { fingerprint } from "./json.ts";
+import { fingerprint, sha256 } from "./json.ts";
 import { type Run, type Stage, stage } from "./pipe.ts";
 import { foldIn, permutation } from "./random.ts";
 import type { HistoryRow, Tokenized, Trained } from "./records.ts";
@@ -91,9 +91,10 @@ export function train(
     const identity = await fingerprint({
       config,
       key: run.key,
-      dataset: data.dataset,
-      images: data.train.images.count,
-      tests: data.test.images.count,
+      image: { ...data.image },
+      train: await sha256(data.train.images.pixels),
+      trainLabels: await sha256(data.train.labels),
+      test: await sha256(data.test.images.pixels),
       tokenizer: data.tokenizer.config,
       augmentations: data.augmentations.map((each) => each.config),
     });

@@ -1,5 +1,6 @@
 /**
- * What tests share: asking whether a permission is granted, and running a script in a process of its own.
+ * What tests share: asking whether a permission is granted, folders that go again, and running a script in a process of
+ * its own, from the project's folder or with the project at a URL.
  *
  * @module
  */
@@ -16,6 +17,21 @@ export function permitted(...needs: Deno.PermissionDescriptor[]): boolean {
 /** Whether {@linkcode runTask} can work: it starts Deno and finds the project by its folder. */
 export function canRunTasks(): boolean {
   return permitted({ name: "run" }, { name: "read" });
+}
+
+/** Whether {@linkcode runRemote} can work: it also writes the script, and serves the project. */
+export function canRunRemote(): boolean {
+  return canRunTasks() && permitted({ name: "write" }, { name: "net", host: "127.0.0.1" });
+}
+
+/** Gives `use` a fresh folder, which is removed afterwards. */
+export async function inTempFolder<T>(use: (path: string) => Promise<T>): Promise<T> {
+  const path = await Deno.makeTempDir({ prefix: "polyphase-test-" });
+  try {
+    return await use(path);
+  } finally {
+    await Deno.remove(path, { recursive: true });
+  }
 }
 
 /** How {@linkcode runTask} starts and stops a script. */
@@ -54,19 +70,80 @@ export async function runTask(
   args: readonly string[] = [],
   options: TaskOptions = {},
 ): Promise<TaskResult> {
-  const root = new URL("..", import.meta.url);
+  return await start([
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--config",
+    pathOf(new URL("deno.json", ROOT)),
+    ...options.permissions ?? ["--allow-all"],
+    pathOf(new URL(script, ROOT)),
+    ...args,
+  ], { cwd: pathOf(ROOT), ...options });
+}
+
+/**
+ * Runs a script as somebody who has nothing but the project's address would: from an empty folder, with nothing cached
+ * but npm packages. The project is served on this machine; its address on GitHub in the script is replaced.
+ *
+ * @param script text of the script
+ * @param flags flags of `deno run` beside `--allow-import` and `--allow-read`
+ * @throws {Error} if it takes longer than `seconds`
+ */
+export async function runRemote(
+  script: string,
+  flags: readonly string[] = [],
+  options: Pick<TaskOptions, "seconds"> = {},
+): Promise<TaskResult> {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, serveFile);
+  const host = `127.0.0.1:${server.addr.port}`;
+  try {
+    return await inTempFolder(async (home) => {
+      const [folder, cache] = [`${home}/empty`, `${home}/cache`];
+      await Promise.all([Deno.mkdir(folder), Deno.mkdir(cache)]);
+      // Deno keeps what it imported from a URL for good, and a port may come twice: the cache is fresh but for npm.
+      await Deno.symlink(await npmCache(), `${cache}/npm`, { type: "junction" });
+      await Deno.writeTextFile(`${folder}/main.ts`, script.replaceAll(ON_GITHUB, `http://${host}/`));
+      const permissions = [`--allow-import=${host}`, "--allow-read"];
+      return await start(["run", "--quiet", "--no-prompt", ...permissions, ...flags, "main.ts"], {
+        ...options,
+        cwd: folder,
+        env: { DENO_DIR: cache },
+      });
+    });
+  } finally {
+    await server.shutdown();
+  }
+}
+
+const ROOT = new URL("..", import.meta.url);
+
+/** Where the project's files are on GitHub: owner, name and version, then the path. */
+const ON_GITHUB = /https:\/\/raw\.githubusercontent\.com\/(?:[^/\s"'`]+\/){3}/g;
+
+/** Answers with a file of the project, as GitHub would but with the type of a module. */
+async function serveFile(request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  try {
+    const type = pathname.endsWith(".ts") ? "application/typescript" : "application/octet-stream";
+    return new Response(await Deno.readFile(new URL(`.${pathname}`, ROOT)), {
+      headers: { "content-type": type },
+    });
+  } catch {
+    return new Response(null, { status: 404 });
+  }
+}
+
+async function npmCache(): Promise<string> {
+  const { stdout } = await start(["info", "--json"], { cwd: pathOf(ROOT) });
+  return JSON.parse(stdout).npmCache;
+}
+
+/** Runs Deno with these arguments, with no terminal and no colours. */
+async function start(args: readonly string[], options: TaskOptions): Promise<TaskResult> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      "--config",
-      pathOf(new URL("deno.json", root)),
-      ...options.permissions ?? ["--allow-all"],
-      pathOf(new URL(script, root)),
-      ...args,
-    ],
-    cwd: options.cwd ?? pathOf(root),
+    args: [...args],
+    cwd: options.cwd,
     env: { NO_COLOR: "1", ...options.env },
     stdin: "null",
     stdout: "piped",
@@ -87,7 +164,9 @@ export async function runTask(
       }),
       child.status,
     ]);
-    if (isLate) throw new Error(`${script} took more than ${seconds} s and wrote:\n${stdout}${stderr}`);
+    if (isLate) {
+      throw new Error(`deno ${args.join(" ")} took more than ${seconds} s and wrote:\n${stdout}${stderr}`);
+    }
     return { code, stdout, stderr };
   } finally {
     clearTimeout(timer);
