@@ -40,14 +40,19 @@ function images() {
 function embedding() {
   // The golden weight is [embed, patch].
   const weight = floats(golden.weights["emb.weight"]);
-  const turned = Float32Array.from({ length: 32 }, (_, index) => weight[(index % 8) * 4 + Math.floor(index / 8)]);
+  const turned = Float32Array.from(
+    { length: 32 },
+    (_, index) => weight[(index % 8) * 4 + Math.floor(index / 8)],
+  );
   return { weight: turned, bias: floats(golden.weights["emb.bias"]) };
 }
 
 for (const backend of ["cpu", "wasm"] as const) {
   Deno.test(`token-mean-mlp: logits and gradients are PyTorch's on ${backend}`, async () => {
     await selectBackend(backend);
-    const leaves = Object.entries(NAMES).map(([name, theirs]) => [name, transposed(golden.weights[theirs])] as const);
+    const leaves = Object.entries(NAMES).map(([name, theirs]) =>
+      [name, transposed(golden.weights[theirs])] as const
+    );
     const tokens = tf.tensor(floats(golden.x), [4, 49, 4]);
     const labels = tf.tensor2d(oneHot(Uint8Array.from(integers(golden.labels)), 10), [4, 10]);
     const logits = model.apply(unflatten(leaves), tokens);
@@ -69,7 +74,9 @@ Deno.test("token-mean-mlp: the mean of the collected embedding is what the head 
   await selectBackend("cpu");
   const seen = new Map<string, Tensor>();
   const params = model.init(keyOf(1));
-  model.apply(params, tf.tensor(floats(golden.x), [4, 49, 4]), { collect: (name, value) => seen.set(name, value) });
+  model.apply(params, tf.tensor(floats(golden.x), [4, 49, 4]), {
+    collect: (name, value) => seen.set(name, value),
+  });
   assertEquals([...seen].map(([name, { shape }]) => [name, shape]), [
     ["embedding", [4, 49, 8]],
     ["tokens", [4, 49]],
@@ -82,7 +89,9 @@ Deno.test("token-mean-mlp: the mean of the collected embedding is what the head 
 Deno.test("token-mean-mlp: the same key gives the same bits, another key others", async () => {
   await selectBackend("cpu");
   const bits = async (seed: number) =>
-    await Promise.all(flatten(model.init(keyOf(seed))).map(async ([, leaf]) => Array.from(await leaf.data())));
+    await Promise.all(
+      flatten(model.init(keyOf(seed))).map(async ([, leaf]) => Array.from(await leaf.data())),
+    );
   assertEquals(await bits(3), await bits(3));
   assert(JSON.stringify(await bits(3)) !== JSON.stringify(await bits(4)));
 });
