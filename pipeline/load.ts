@@ -51,7 +51,7 @@ function part(split: Split, size: number | undefined, key: Key, name: "train" | 
   if (size === undefined || size === count) return split;
   if (!Number.isInteger(size) || size < 1 || size > count) {
     throw new PolyphaseError(
-      `${name}Size ${size} is not from 1 to ${count}, the ${name} images there are: choose one that is`,
+      `${name}Size (--${name}-size) ${size} is not from 1 to ${count}, the ${name} images there are: choose one that is`,
     );
   }
   return takeSplit(split, permutation(key, count).subarray(0, size));

@@ -89,7 +89,7 @@ export function stage<I, O, N extends string>(
 }
 
 /** A stage made of stages; `Slots` maps the name of each to what it takes and gives. */
-export interface Pipeline<in I, out O, out Slots = unknown> extends Stage<I, O> {
+export interface Pipeline<in I, out O, out Slots = unknown> extends Stage<I, O, "pipeline"> {
   /** The stages in order; those of a nested pipeline stand in its place. */
   readonly stages: readonly AnyStage[];
   /** Present in the type alone: what {@linkcode replace} checks a new stage against. */
@@ -117,28 +117,38 @@ export type Slots<
   : unknown
   : unknown;
 
+/**
+ * What joining stages gives. The conditional type keeps the compiler from guessing the types of a `pipe(...)` from the
+ * place that it stands in, which would make a nested one forget its own.
+ */
+export type Joined<I, Outputs extends readonly unknown[], Names extends readonly unknown[]> =
+  [I, Outputs, Names] extends
+    [infer A, infer Os extends readonly unknown[], infer Ns extends readonly unknown[]]
+    ? Pipeline<A, Grown<Os>, Slots<Ns, A, Os>>
+    : never;
+
 // Overloads, since only they let `NoInfer` put a compile error on the stage that comes too early.
 /** Joins up to ten stages or pipelines: each is given the record that those before it made. */
 // deno-fmt-ignore
 export function pipe<A, B, N1 extends string>(
   s1: Stage<A, B, N1>,
-): Pipeline<A, B, Slots<[N1], A, [B]>>;
+): Joined<A, [B], [N1]>;
 /** Joins two stages. */
 // deno-fmt-ignore
 export function pipe<A, B, C, N1 extends string, N2 extends string>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>,
-): Pipeline<A, Grown<[B, C]>, Slots<[N1, N2], A, [B, C]>>;
+): Joined<A, [B, C], [N1, N2]>;
 /** Joins three stages. */
 // deno-fmt-ignore
 export function pipe<A, B, C, D, N1 extends string, N2 extends string, N3 extends string>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
-): Pipeline<A, Grown<[B, C, D]>, Slots<[N1, N2, N3], A, [B, C, D]>>;
+): Joined<A, [B, C, D], [N1, N2, N3]>;
 /** Joins four stages. */
 // deno-fmt-ignore
 export function pipe<A, B, C, D, E, N1 extends string, N2 extends string, N3 extends string, N4 extends string>(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>,
-): Pipeline<A, Grown<[B, C, D, E]>, Slots<[N1, N2, N3, N4], A, [B, C, D, E]>>;
+): Joined<A, [B, C, D, E], [N1, N2, N3, N4]>;
 /** Joins five stages. */
 // deno-fmt-ignore
 export function pipe<
@@ -147,7 +157,7 @@ export function pipe<
 >(
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
-): Pipeline<A, Grown<[B, C, D, E, F]>, Slots<[N1, N2, N3, N4, N5], A, [B, C, D, E, F]>>;
+): Joined<A, [B, C, D, E, F], [N1, N2, N3, N4, N5]>;
 /** Joins six stages. */
 // deno-fmt-ignore
 export function pipe<
@@ -157,7 +167,7 @@ export function pipe<
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
   s6: Stage<NoInfer<Grown<[B, C, D, E, F]>>, G, N6>,
-): Pipeline<A, Grown<[B, C, D, E, F, G]>, Slots<[N1, N2, N3, N4, N5, N6], A, [B, C, D, E, F, G]>>;
+): Joined<A, [B, C, D, E, F, G], [N1, N2, N3, N4, N5, N6]>;
 /** Joins seven stages. */
 // deno-fmt-ignore
 export function pipe<
@@ -167,7 +177,7 @@ export function pipe<
   s1: Stage<A, B, N1>, s2: Stage<NoInfer<B>, C, N2>, s3: Stage<NoInfer<Grown<[B, C]>>, D, N3>,
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
   s6: Stage<NoInfer<Grown<[B, C, D, E, F]>>, G, N6>, s7: Stage<NoInfer<Grown<[B, C, D, E, F, G]>>, H, N7>,
-): Pipeline<A, Grown<[B, C, D, E, F, G, H]>, Slots<[N1, N2, N3, N4, N5, N6, N7], A, [B, C, D, E, F, G, H]>>;
+): Joined<A, [B, C, D, E, F, G, H], [N1, N2, N3, N4, N5, N6, N7]>;
 /** Joins eight stages. */
 // deno-fmt-ignore
 export function pipe<
@@ -178,7 +188,7 @@ export function pipe<
   s4: Stage<NoInfer<Grown<[B, C, D]>>, E, N4>, s5: Stage<NoInfer<Grown<[B, C, D, E]>>, F, N5>,
   s6: Stage<NoInfer<Grown<[B, C, D, E, F]>>, G, N6>, s7: Stage<NoInfer<Grown<[B, C, D, E, F, G]>>, H, N7>,
   s8: Stage<NoInfer<Grown<[B, C, D, E, F, G, H]>>, I, N8>,
-): Pipeline<A, Grown<[B, C, D, E, F, G, H, I]>, Slots<[N1, N2, N3, N4, N5, N6, N7, N8], A, [B, C, D, E, F, G, H, I]>>;
+): Joined<A, [B, C, D, E, F, G, H, I], [N1, N2, N3, N4, N5, N6, N7, N8]>;
 /** Joins nine stages. */
 // deno-fmt-ignore
 export function pipe<
@@ -190,7 +200,7 @@ export function pipe<
   s6: Stage<NoInfer<Grown<[B, C, D, E, F]>>, G, N6>, s7: Stage<NoInfer<Grown<[B, C, D, E, F, G]>>, H, N7>,
   s8: Stage<NoInfer<Grown<[B, C, D, E, F, G, H]>>, I, N8>,
   s9: Stage<NoInfer<Grown<[B, C, D, E, F, G, H, I]>>, J, N9>,
-): Pipeline<A, Grown<[B, C, D, E, F, G, H, I, J]>, Slots<[N1, N2, N3, N4, N5, N6, N7, N8, N9], A, [B, C, D, E, F, G, H, I, J]>>;
+): Joined<A, [B, C, D, E, F, G, H, I, J], [N1, N2, N3, N4, N5, N6, N7, N8, N9]>;
 /** Joins ten stages. */
 // deno-fmt-ignore
 export function pipe<
@@ -204,37 +214,51 @@ export function pipe<
   s8: Stage<NoInfer<Grown<[B, C, D, E, F, G, H]>>, I, N8>,
   s9: Stage<NoInfer<Grown<[B, C, D, E, F, G, H, I]>>, J, N9>,
   s10: Stage<NoInfer<Grown<[B, C, D, E, F, G, H, I, J]>>, K, N10>,
-): Pipeline<A, Grown<[B, C, D, E, F, G, H, I, J, K]>, Slots<[N1, N2, N3, N4, N5, N6, N7, N8, N9, N10], A, [B, C, D, E, F, G, H, I, J, K]>>;
+): Joined<A, [B, C, D, E, F, G, H, I, J, K], [N1, N2, N3, N4, N5, N6, N7, N8, N9, N10]>;
 /** Joins stages; the overloads above hold their types together. */
 export function pipe(...parts: readonly AnyStage[]): AnyStage {
   return pipeOf(parts);
 }
 
+/** The {@linkcode Slots} of a pipeline. */
+export type SlotsOf<P> = P extends { readonly slots?: infer S } ? NonNullable<S> : never;
+
+/** Whatever has a name, and stages if it is a pipeline. Names no types, so that `pipe(...)` in its place infers its own. */
+export interface Named {
+  /** The stage's name. */
+  readonly name: string;
+  /** The stages of a pipeline. */
+  readonly stages?: readonly AnyStage[];
+}
+
 /**
- * The same pipeline with another stage in the place of the one named `name`.
+ * The same pipeline with another stage in the place of the one named `name`. The types know the stages that the pipeline
+ * was made of by name; to replace one inside a nested pipeline, replace it there.
  *
  * @throws {PolyphaseError} if there is not exactly one stage of that name
  */
-export function replace<I, O, Slots, N extends keyof Slots & string>(
-  target: Pipeline<I, O, Slots>,
+export function replace<
+  P extends Named & { readonly stages: readonly AnyStage[] },
+  N extends keyof SlotsOf<P> & string,
+>(
+  target: P,
   name: N,
-  substitute: Slots[N],
-): Pipeline<I, O, Slots> {
+  substitute: SlotsOf<P>[N],
+): P {
   const places = target.stages.filter((each) => each.name === name).length;
   if (places !== 1) {
     throw new PolyphaseError(
       `Cannot replace "${name}" in ${describe(target)}: it stands there ${places} times, not once`,
     );
   }
-  const swapped = target.stages.map((each) => each.name === name ? substitute as AnyStage : each);
-  return pipeOf(swapped) as unknown as Pipeline<I, O, Slots>;
+  return pipeOf(
+    target.stages.map((each) => each.name === name ? substitute as AnyStage : each),
+  ) as unknown as P;
 }
 
 /** The names of the stages in order: `load → tokenize → train`. */
-export function describe(target: AnyStage): string {
-  return "stages" in target
-    ? (target as Pipeline<never, unknown>).stages.map((each) => each.name).join(" → ")
-    : target.name;
+export function describe(target: Named): string {
+  return target.stages?.map((each) => each.name).join(" → ") ?? target.name;
 }
 
 /** What {@linkcode run} may be told. Everything has a default. */
@@ -297,7 +321,9 @@ export function pipeOf(parts: readonly AnyStage[]): Pipeline<unknown, unknown> {
     const seen = new Map<string, number>();
     let record = input;
     for (const each of stages) {
-      if (run.signal.aborted) throw new AbortedError(`Stopped before stage "${each.name}"`);
+      if (run.signal.aborted) {
+        throw new AbortedError(`Stopped before stage "${each.name}": resume to go on from there`);
+      }
       // Keys come from names, not places: putting a stage in does not change what chance gives the others.
       const nth = seen.get(each.name) ?? 0;
       seen.set(each.name, nth + 1);

@@ -23,9 +23,11 @@ export type Registry = { readonly [kind: string]: { readonly [name: string]: Bui
 export function rebuild(config: JsonObject, registry: Registry): Pipeline<void, Record<string, unknown>> {
   const make = <T>(kind: string, part: Json): T => {
     const { name, config } = named(kind, part);
-    const builder = registry[kind]?.[name];
+    const builders = registry[kind] ?? {};
+    // Own names only: every object has a "constructor".
+    const builder = Object.hasOwn(builders, name) ? builders[name] : undefined;
     if (builder === undefined) {
-      const known = Object.keys(registry[kind] ?? {}).join(", ");
+      const known = Object.keys(builders).join(", ");
       throw new PolyphaseError(
         `No ${kind} is called "${name}" (known: ${known}): add its builder to the registry`,
       );

@@ -66,10 +66,15 @@ export interface Shifted extends Trained {
  * Evaluates the trained model on shifted test images.
  *
  * The stage throws a {@linkcode PolyphaseError} for an empty range, or for `all` with zero-filled shifts.
+ *
+ * @throws {PolyphaseError} if the batch size is not a whole number of at least 1
  */
 export function shiftEval(options: ShiftEvalOptions = {}): Stage<Trained, Shifted, "shiftEval"> {
   const { mode = "circular-flat", offsets = "all", batchSize = 32 } = options;
   const random = options.random ?? offsets;
+  if (!Number.isInteger(batchSize) || batchSize < 1) {
+    throw new PolyphaseError(`shiftEval: batch size ${batchSize} is no number of images: give 1 or more`);
+  }
   const config = { mode, offsets, random, batchSize };
   return stage("shiftEval", config, async (trained, run) => {
     const { images, labels } = trained.test;
@@ -83,7 +88,9 @@ export function shiftEval(options: ShiftEvalOptions = {}): Stage<Trained, Shifte
     const alwaysRight = new Uint8Array(images.count).fill(1);
     const counts: (Offset & { right: number; same: number })[] = [];
     for (const offset of tried) {
-      if (run.signal.aborted) throw new AbortedError('Stopped in stage "shiftEval": run again to repeat it');
+      if (run.signal.aborted) {
+        throw new AbortedError('Stopped in stage "shiftEval": resume to go on after the training');
+      }
       run.progress({ stage: "shiftEval", text: "shifting", done: counts.length, total: tried.length });
       await breathe();
       const predictions = isStill(offset)

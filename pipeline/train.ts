@@ -12,7 +12,6 @@ import { crossEntropy, type Loss } from "../models/losses.ts";
 import type { Architecture, Model, Params } from "../models/model.ts";
 import type { Optimizer } from "../models/optimizers/optimizer.ts";
 import { countParams, disposeParams, flatten, unflatten } from "../models/params.ts";
-import { copiesOf } from "./augment.ts";
 import { makeBatch } from "./batch.ts";
 import { breathe } from "./breathe.ts";
 import {
@@ -26,9 +25,13 @@ import {
 import { AbortedError, StageError } from "./errors.ts";
 import { evaluateOn } from "./evaluate.ts";
 import { fingerprint, sha256 } from "./json.ts";
+import { mostWorkers } from "./parallel/ability.ts";
+import { measureWork, worthwhileWorkers } from "./parallel/choose.ts";
+import { startTeam, type Team } from "./parallel/team.ts";
 import { type Run, type Stage, stage } from "./pipe.ts";
 import { foldIn, permutation } from "./random.ts";
 import type { HistoryRow, Tokenized, Trained } from "./records.ts";
+import { planSteps } from "./step_plan.ts";
 import { type StepState, trainStep } from "./train_step.ts";
 
 /** How to train. Give `epochs`, `maxInputs`, or both: training ends with whichever comes first. */
@@ -51,7 +54,32 @@ export interface TrainOptions {
   readonly patience?: number;
   /** Which parameters to hand on: those after the last step, or those of the best evaluation. Default `last`. */
   readonly keep?: "last" | "best";
+  /**
+   * Threads to train with, each with a share of every batch and a core of its own. The same number gives the same bits;
+   * another number differs by rounding, and more only where the model itself draws chance or takes statistics of the
+   * batch. Part of the configuration if given.
+   *
+   * Default: as many as the machine has cores where a step is long enough to gain, else one. What is measured is the
+   * work of the first step, not its time, so the choice repeats; it is kept in the checkpoint and in the record.
+   */
+  readonly workers?: number;
+  /**
+   * Address of a module that exports a `registry` with the builders of your own parts, for workers to make them:
+   * `import.meta.resolve("./my_registry.ts")`. Not needed for the parts of Polyphase.
+   */
+  readonly registryModule?: string;
 }
+
+/** What `train` adds: a trained model, and how many threads it took. */
+export type TrainedByWorkers = Trained & {
+  /** How far the record is. */
+  readonly kind: "trained";
+  /** Threads that trained it: give `train` this number to repeat the run on a machine with other cores. */
+  readonly workers: number;
+};
+
+/** Progress with the number of workers, once it is settled. */
+type Progress = TrainProgress & { readonly workers?: number };
 
 /** Steps between turns of the event loop: often enough for Ctrl-C, seldom enough to cost nothing. */
 const STEPS_PER_BREATH = 32;
@@ -63,13 +91,13 @@ const STEPS_PER_BREATH = 32;
  * an abort; a `last` that is already there is resumed from.
  *
  * The stage throws a {@linkcode StageError} if neither `epochs` nor `maxInputs` is given or the loss is no longer
- * finite, an {@linkcode AbortedError} when it is told to stop, and a {@linkcode PolyphaseError} if the checkpoint in the
- * store is of another run.
+ * finite or `workers` cannot be had or one of them fails, an {@linkcode AbortedError} when it is told to stop, and a
+ * {@linkcode PolyphaseError} if the checkpoint in the store is of another run.
  */
 export function train(
   architecture: Architecture,
   options: TrainOptions,
-): Stage<Tokenized, Trained & { kind: "trained" }, "train"> {
+): Stage<Tokenized, TrainedByWorkers, "train"> {
   const settings = { ...DEFAULTS, ...options, loss: options.loss ?? crossEntropy() };
   const { optimizer, loss, batchSize, epochs, maxInputs, evaluateEvery, monitor, patience, keep } = settings;
   const config = {
@@ -83,6 +111,7 @@ export function train(
     monitor,
     patience: patience ?? null,
     keep,
+    ...(options.workers === undefined ? {} : { workers: options.workers }),
   };
   return stage("train", config, async (data, run) => {
     const classes = data.classes.length;
@@ -105,7 +134,7 @@ export function train(
       evaluate: foldIn(run.key, "evaluate"),
     };
     const begun = await resumeOrInit(model, optimizer, run, identity);
-    let progress: TrainProgress = begun.progress;
+    let progress: Progress = begun.progress;
     let state: StepState = {
       names: flatten(begun.params).map(([name]) => name),
       leaves: flatten(begun.params).map(([, leaf]) => leaf),
@@ -113,17 +142,29 @@ export function train(
     };
     let best = await run.checkpoints?.load("best");
     let order: { readonly epoch: number; readonly picks: Uint32Array } | undefined;
+    let team: Team | undefined;
+    /** The step after which `state` was: while a team trains, what is new is with its workers. */
+    let stateStep = progress.step;
 
     const params = (): Params => unflatten(state.leaves.map((leaf, index) => [state.names[index], leaf]));
     const freeSlots = () => tf.dispose(Object.values(state.optimizer.slots).flat());
+    const catchUp = async () => {
+      if (team === undefined || stateStep === progress.step) return;
+      const fresh = await team.read();
+      disposeParams(params());
+      freeSlots();
+      state = fresh;
+      stateStep = progress.step;
+    };
     const saveLast = async () => {
+      await catchUp();
       const whole: TrainState = { params: params(), optimizer: state.optimizer, progress };
       await run.checkpoints?.save("last", await encodeTrainState(whole, identity));
     };
     const say = (metrics: Record<string, number>) =>
       run.progress({
         stage: "train",
-        text: architecture.name,
+        text: architecture.name + (team ? ` on ${team.workers} workers` : ""),
         done: progress.step,
         total: plan.steps,
         metrics,
@@ -135,22 +176,58 @@ export function train(
       const epoch = Math.floor(step / plan.stepsPerEpoch);
       if (order?.epoch !== epoch) {
         order = { epoch, picks: permutation(foldIn(keys.order, epoch), plan.imagesPerEpoch) };
+        team?.setOrder(order.picks);
       }
       const place = (step % plan.stepsPerEpoch) * batchSize;
       const picks = order.picks.subarray(place, place + batchSize);
+      if (team) return { loss: await team.step({ step, place, count: picks.length }), count: picks.length };
       const batch = await makeBatch(data, picks, foldIn(keys.batch, step), { model, params: params() });
       try {
         const done = await trainStep({ model, loss, optimizer }, state, batch, foldIn(keys.model, step));
         state = done.state;
+        stateStep = step + 1;
         return { loss: done.loss, count: batch.count };
       } finally {
         tf.dispose([batch.tokens, batch.labels]);
       }
     };
 
+    /** Puts training into the hands of `workers` threads. */
+    const callTeam = async (workers: number): Promise<void> => {
+      const started = run.now();
+      team = await startTeam({
+        workers,
+        parts: { model: architecture, optimizer, loss },
+        registryModule: options.registryModule,
+        data,
+        imagesPerEpoch: plan.imagesPerEpoch,
+        keys,
+        backend: run.backend,
+        begin: { params: params(), optimizer: state.optimizer },
+      });
+      if (order) team.setOrder(order.picks);
+      progress = { ...progress, workers, totalMs: progress.totalMs + run.now() - started };
+    };
+
+    /** Settles how many threads train, by the work of the first step, where nobody said. */
+    const settle = async (stepMs: number): Promise<void> => {
+      const steps = plan.steps - progress.step;
+      const workers = worthwhileWorkers({ stepMs, parameters: countParams(params()), steps, most });
+      progress = { ...progress, workers: 1 };
+      if (workers === 1) return;
+      try {
+        await callTeam(workers);
+      } catch (cause) {
+        // Nobody asked for workers, so what cannot travel to them, a model of the user's own say, trains here.
+        if (!(cause instanceof StageError)) throw cause;
+        run.progress({ stage: "train", text: `${architecture.name} on one core: ${cause.fault.seen}` });
+      }
+    };
+
     /** Evaluates on the test images, notes the result and keeps checkpoints. */
     const takeStock = async (): Promise<void> => {
       const started = run.now();
+      await catchUp();
       const { step, history, lossSum, lossCount, stale, totalMs } = progress;
       const predictor = { ...data, model, params: params() };
       const evaluation = await evaluateOn(predictor, data.test, classes, loss, foldIn(keys.evaluate, step));
@@ -185,6 +262,12 @@ export function train(
       say({ train_loss: row.trainLoss, val_loss: row.valLoss, val_acc: row.valAcc });
     };
 
+    const recorded = options.workers ?? progress.workers;
+    const most = run.backend.name === "webgpu" ? 1 : mostWorkers(Math.min(batchSize, plan.imagesPerEpoch));
+    // A checkpoint without a number is of a run that trained here.
+    const isSettled = recorded !== undefined || most === 1 || progress.step > 0;
+    if (isSettled) progress = { ...progress, workers: recorded ?? 1 };
+
     try {
       while (progress.step < plan.steps && !(patience !== undefined && progress.stale >= patience)) {
         if (run.signal.aborted) {
@@ -194,8 +277,12 @@ export function train(
               (run.checkpoints ? "resume to go on from there" : "run again; no checkpoint was asked for"),
           );
         }
+        const { workers } = progress;
+        if (workers !== undefined && workers > 1 && team === undefined) await callTeam(workers);
         const started = run.now();
-        const done = await takeStep();
+        const { result: done, milliseconds } = workers === undefined
+          ? await measureWork(takeStep)
+          : { result: await takeStep(), milliseconds: 0 };
         if (!Number.isFinite(done.loss)) {
           throw new StageError({
             stage: "train",
@@ -215,6 +302,7 @@ export function train(
           stepMs: progress.stepMs + spent,
           totalMs: progress.totalMs + spent,
         };
+        if (workers === undefined) await settle(milliseconds);
         if (progress.step % STEPS_PER_BREATH === 0) {
           say({ train_loss: progress.lossSum / progress.lossCount });
           await breathe();
@@ -227,6 +315,7 @@ export function train(
       throw cause;
     } finally {
       freeSlots();
+      team?.close();
     }
     let final = params();
     if (keep === "best" && best !== undefined) {
@@ -245,53 +334,12 @@ export function train(
         seconds: progress.totalMs / 1000,
         msPerStep: progress.stepMs / Math.max(1, progress.step),
       },
+      workers: progress.workers ?? 1,
     };
   });
 }
 
 const DEFAULTS = { batchSize: 32, evaluateEvery: 1, monitor: "valLoss", keep: "last" } as const;
-
-/** How many steps there are, and what they see. */
-interface StepPlan {
-  readonly imagesPerEpoch: number;
-  readonly stepsPerEpoch: number;
-  readonly steps: number;
-  inputsAfter(step: number): number;
-}
-
-function planSteps(
-  data: Tokenized,
-  settings: Pick<TrainOptions, "epochs" | "maxInputs" | "evaluateEvery" | "patience"> & { batchSize: number },
-): StepPlan {
-  const { batchSize, epochs, maxInputs, evaluateEvery, patience } = settings;
-  for (const [name, value] of Object.entries({ batchSize, epochs, maxInputs, evaluateEvery, patience })) {
-    if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
-    throw new StageError({
-      stage: "train",
-      seen: `${name} ${value}`,
-      expected: "a whole number of at least 1",
-      mend: `give ${name} one`,
-    });
-  }
-  if (epochs === undefined && maxInputs === undefined) {
-    throw new StageError({
-      stage: "train",
-      seen: "neither epochs nor maxInputs",
-      expected: "at least one of them",
-      mend: "say how long to train, for example epochs: 50",
-    });
-  }
-  const imagesPerEpoch = data.train.images.count * copiesOf(data.augmentations);
-  const stepsPerEpoch = Math.ceil(imagesPerEpoch / batchSize);
-  const inputsAfter = (step: number) =>
-    Math.floor(step / stepsPerEpoch) * imagesPerEpoch + (step % stepsPerEpoch) * batchSize;
-  const byEpochs = epochs === undefined ? Infinity : epochs * stepsPerEpoch;
-  const byInputs = maxInputs === undefined
-    ? Infinity
-    : Math.floor(maxInputs / imagesPerEpoch) * stepsPerEpoch +
-      Math.ceil((maxInputs % imagesPerEpoch) / batchSize);
-  return { imagesPerEpoch, stepsPerEpoch, steps: Math.min(byEpochs, byInputs), inputsAfter };
-}
 
 /** The state to start from: that of the checkpoint, or fresh parameters. */
 async function resumeOrInit(

@@ -55,7 +55,7 @@ const USAGE = {
     "Columns (lower is better): ms of a step, median and least over the rounds; ratio to base in the same round.",
 } as const satisfies Usage;
 
-await command(async () => {
+await command(async (signal) => {
   const flags = parseFlags(USAGE, Deno.args);
   const backend = await selectBackend(flags.backend);
   const dataset = sharedDataset(datasetByName(flags.dataset, { size: 14, dir: flags.data }));
@@ -80,7 +80,7 @@ await command(async () => {
     },
   ];
   const before = tf.memory().numTensors;
-  const measured = await measure(contenders, flags);
+  const measured = await measure(contenders, flags, signal);
   const leaked = tf.memory().numTensors - before;
   const rows = measured.map(({ name, median, min, ratio }) => ({
     model: name,

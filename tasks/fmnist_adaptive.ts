@@ -9,6 +9,7 @@ import { sharedDataset } from "../datasets/dataset.ts";
 import { datasetByName } from "../datasets/registry.ts";
 import { disposeParams } from "../models/params.ts";
 import { encodeModel } from "../pipeline/checkpoint.ts";
+import { load } from "../pipeline/load.ts";
 import { matrix } from "../pipeline/matrix.ts";
 import { run, runConfig } from "../pipeline/pipe.ts";
 import { command } from "./command.ts";
@@ -17,7 +18,7 @@ import { csvText } from "./csv.ts";
 import type { Usage } from "./flag.ts";
 import { parseFlags } from "./flags.ts";
 import { type CellResult, resultOf, SHIFT_COLUMNS } from "./fmnist_adaptive/cell.ts";
-import { ABOUT, MODELS, pipelineOf } from "./fmnist_adaptive/models.ts";
+import { ABOUT, type ModelName, MODELS, pipelineOf } from "./fmnist_adaptive/models.ts";
 import { accuracyPicture, reportPage, resultsText } from "./fmnist_adaptive/report.ts";
 import { showProgress } from "./progress.ts";
 import { HISTORY_COLUMNS, RESULT_COLUMNS } from "./results.ts";
@@ -81,8 +82,11 @@ await command(async (signal) => {
   const flags = parseFlags(USAGE, Deno.args);
   const dataset = sharedDataset(datasetByName(flags.dataset, { size: 14, dir: flags.data }));
   const settings = { ...flags, dataset };
+  const seeds = seedsOf(flags);
+  const nameOf = ({ model, seed }: { model: ModelName; seed: number }) =>
+    seeds.length === 1 ? model : `${model}-seed${seed}`;
   const cells = matrix(
-    { model: flags.models, seed: seedsOf(flags) },
+    { model: [...new Set(flags.models)], seed: seeds },
     ({ model }) => pipelineOf(model, settings),
   );
   const options = ({ seed }: { seed: number }) => ({ seed, backend: flags.backend });
@@ -94,16 +98,20 @@ await command(async (signal) => {
       ...runConfig(made, options(values)),
     })),
   };
-  const folder = await (flags.resume ? resumeRunFolder : createRunFolder)(flags.out, TASK, config);
   const progress = showProgress({ quiet: flags.quiet });
   const results: CellResult[] = [];
+  let folder: RunFolder;
   try {
+    // Before there is a folder: data that cannot be had, or is too small, leaves nothing behind.
+    await run(load(dataset, settings), { ...options({ seed: seeds[0] }), signal, progress: progress.report });
+    folder = await (flags.resume ? resumeRunFolder : createRunFolder)(flags.out, TASK, config);
     for (const { values, made } of cells) {
       const { model, seed } = values;
-      const name = cells.length === flags.models.length ? model : `${model}-seed${seed}`;
+      const name = nameOf(values);
       const finished = await readResult(folder, name);
       if (finished !== undefined) {
         results.push(finished);
+        await folder.remove(`last-${name}.safetensors`);
         continue;
       }
       const trained = await run(made, {
@@ -139,12 +147,10 @@ await command(async (signal) => {
     "report.html",
     await reportPage(results, { dataset: dataset.name, version: folder.version }),
   );
-  for (const { model, seed } of results) {
-    await folder.remove(resultFile(cells.length === flags.models.length ? model : `${model}-seed${seed}`));
-  }
+  for (const result of results) await folder.remove(resultFile(nameOf(result)));
   const rows = results.map(({ row }) => row);
   if (flags.json) {
-    const seed = seedsOf(flags).length === 1 ? seedsOf(flags)[0] : seedsOf(flags);
+    const seed = seeds.length === 1 ? seeds[0] : seeds;
     console.log(
       JSON.stringify({ task: TASK, version: folder.version, out: folder.path, seed, results: rows }, null, 2),
     );

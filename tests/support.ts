@@ -5,6 +5,11 @@
  * @module
  */
 
+const ROOT = new URL("..", import.meta.url);
+
+/** Where the project's files are on GitHub: owner, name and version, then the path. */
+const ON_GITHUB = /https:\/\/raw\.githubusercontent\.com\/(?:[^/\s"'`]+\/){3}/g;
+
 /**
  * Whether every one of these permissions is granted. Never prompts.
  *
@@ -115,11 +120,6 @@ export async function runRemote(
     await server.shutdown();
   }
 }
-
-const ROOT = new URL("..", import.meta.url);
-
-/** Where the project's files are on GitHub: owner, name and version, then the path. */
-const ON_GITHUB = /https:\/\/raw\.githubusercontent\.com\/(?:[^/\s"'`]+\/){3}/g;
 
 /** Answers with a file of the project, as GitHub would but with the type of a module. */
 async function serveFile(request: Request): Promise<Response> {

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { breathe } from "../../pipeline/breathe.ts";
+import { AbortedError } from "../../pipeline/errors.ts";
+
 /** Something to be timed. */
 export interface Contender {
   /** Name. */
@@ -27,14 +30,19 @@ export interface Measured {
 /**
  * Times contenders in turns: in each of `rounds` rounds every one runs `repeats` times in a row, and what counts is the
  * mean of those. One round before that is thrown away, since compilers warm up.
+ *
+ * @throws {AbortedError} if `signal` stops it
  */
 export async function measure(
   contenders: readonly Contender[],
   { rounds, repeats }: { readonly rounds: number; readonly repeats: number },
+  signal?: AbortSignal,
 ): Promise<Measured[]> {
   const times: number[][] = contenders.map(() => []);
   for (let round = -1; round < rounds; round++) {
     for (const [index, contender] of contenders.entries()) {
+      await breathe();
+      if (signal?.aborted) throw new AbortedError("Stopped; nothing is kept of a benchmark");
       const started = performance.now();
       for (let repeat = 0; repeat < repeats; repeat++) await contender.run();
       if (round >= 0) times[index].push((performance.now() - started) / repeats);

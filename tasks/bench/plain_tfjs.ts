@@ -19,7 +19,9 @@ export interface PlainModel {
 /** The notebook's classifier, embed 32 and hidden 196, for 49 tokens of 4 pixels and 10 classes, with SGD 0.1. */
 export function plainBase(): PlainModel {
   const uniform = (shape: number[], inputs: number) =>
-    tf.variable(tf.randomUniform(shape, -1 / Math.sqrt(inputs), 1 / Math.sqrt(inputs), "float32", 0));
+    tf.tidy(() =>
+      tf.variable(tf.randomUniform(shape, -1 / Math.sqrt(inputs), 1 / Math.sqrt(inputs), "float32", 0))
+    );
   const variables = [
     uniform([4, 32], 4),
     uniform([32], 4),

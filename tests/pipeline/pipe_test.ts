@@ -224,7 +224,10 @@ Deno.test("abort: a signal between two stages stops before the second", async ()
     () => run(pipe(begin(), stop, late), { ...ON_CPU, signal: controller.signal }),
     AbortedError,
   );
-  assertEquals([failed.message, isLateRun], ['Stopped before stage "late"', false]);
+  assertEquals([failed.message, isLateRun], [
+    'Stopped before stage "late": resume to go on from there',
+    false,
+  ]);
   const aborted = { ...ON_CPU, signal: AbortSignal.abort() };
   await assertRejects(() => run(pipe(begin(), double), aborted), AbortedError, 'before stage "begin"');
 });

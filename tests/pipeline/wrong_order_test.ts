@@ -213,6 +213,6 @@ Deno.test({
         `export const swapped = replace(whole, "tokenize", ${CUTTING});\n`,
     });
     assertEquals(success, false);
-    assertStringIncludes(said, `'"tokenize"' is not assignable to parameter of type '"train"'`);
+    assertStringIncludes(said, `'"tokenize"' is not assignable to parameter of type '"pipeline" | "train"'`);
   },
 });

@@ -1,0 +1,83 @@
+/**
+ * How long training takes, in steps, and what each step sees.
+ *
+ * @module
+ */
+
+import { copiesOf } from "./augment.ts";
+import { StageError } from "./errors.ts";
+import type { Data } from "./records.ts";
+
+/** What decides how many steps there are. All are whole numbers of at least 1. */
+export interface PlanOptions {
+  /** Images a step. */
+  readonly batchSize: number;
+  /** Passes over the training images. */
+  readonly epochs?: number;
+  /** Images to train on in all. */
+  readonly maxInputs?: number;
+  /** Epochs between evaluations. */
+  readonly evaluateEvery?: number;
+  /** Evaluations without a new best after which to end. */
+  readonly patience?: number;
+  /** Threads that share each batch. */
+  readonly workers?: number;
+}
+
+/** How many steps there are, and what they see. */
+export interface StepPlan {
+  /** Training images with all their augmented copies. */
+  readonly imagesPerEpoch: number;
+  /** Steps an epoch; the last may see fewer images. */
+  readonly stepsPerEpoch: number;
+  /** Steps in all. */
+  readonly steps: number;
+  /** Images seen after so many steps. */
+  inputsAfter(step: number): number;
+}
+
+/**
+ * The plan of a training run.
+ *
+ * @throws {StageError} if a setting makes no sense, or nothing says how long to train
+ */
+export function planSteps(data: Data, settings: PlanOptions): StepPlan {
+  const { batchSize, epochs, maxInputs, evaluateEvery, patience, workers } = settings;
+  for (
+    const [name, value] of Object.entries({ batchSize, epochs, maxInputs, evaluateEvery, patience, workers })
+  ) {
+    if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
+    throw new StageError({
+      stage: "train",
+      seen: `${name} ${value}`,
+      expected: "a whole number of at least 1",
+      mend: `give ${name} one`,
+    });
+  }
+  if (epochs === undefined && maxInputs === undefined) {
+    throw new StageError({
+      stage: "train",
+      seen: "neither epochs nor maxInputs",
+      expected: "at least one of them",
+      mend: "say how long to train, for example epochs: 50",
+    });
+  }
+  if (workers !== undefined && workers > batchSize) {
+    throw new StageError({
+      stage: "train",
+      seen: `${workers} workers for batches of ${batchSize}`,
+      expected: "at least an image for each",
+      mend: `set workers to ${batchSize} or fewer, or batchSize to ${workers} or more`,
+    });
+  }
+  const imagesPerEpoch = data.train.images.count * copiesOf(data.augmentations);
+  const stepsPerEpoch = Math.ceil(imagesPerEpoch / batchSize);
+  const inputsAfter = (step: number) =>
+    Math.floor(step / stepsPerEpoch) * imagesPerEpoch + (step % stepsPerEpoch) * batchSize;
+  const byEpochs = epochs === undefined ? Infinity : epochs * stepsPerEpoch;
+  const byInputs = maxInputs === undefined
+    ? Infinity
+    : Math.floor(maxInputs / imagesPerEpoch) * stepsPerEpoch +
+      Math.ceil((maxInputs % imagesPerEpoch) / batchSize);
+  return { imagesPerEpoch, stepsPerEpoch, steps: Math.min(byEpochs, byInputs), inputsAfter };
+}
