@@ -4,6 +4,7 @@
  * @module
  */
 
+import { PolyphaseError } from "../pipeline/errors.ts";
 import { type Tensor, tf } from "./backend/tf.ts";
 import type { Params } from "./model.ts";
 
@@ -14,18 +15,36 @@ export function flatten(params: Params, prefix = ""): [name: string, tensor: Ten
   );
 }
 
-/** The tree of tensors with dotted names: undoes {@linkcode flatten}. */
+/**
+ * The tree of tensors with dotted names: undoes {@linkcode flatten}.
+ *
+ * @throws {PolyphaseError} if a name stands twice, or once for a tensor and once for a branch
+ */
 export function unflatten(leaves: Iterable<readonly [name: string, tensor: Tensor]>): Params {
-  type Tree = { [name: string]: Tree | Tensor };
-  const root: Tree = {};
+  type Branch = Map<string, Branch | Tensor>;
+  const root: Branch = new Map();
   for (const [name, tensor] of leaves) {
     const path = name.split(".");
     const last = path.pop()!;
-    let node = root;
-    for (const part of path) node = (node[part] ??= {}) as Tree;
-    node[last] = tensor;
+    const branch = path.reduce((node, part) => {
+      const next = node.get(part) ?? new Map();
+      if (!(next instanceof Map)) {
+        throw new PolyphaseError(`"${name}" is below a tensor: rename one of the two`);
+      }
+      node.set(part, next);
+      return next;
+    }, root);
+    if (branch.has(last)) {
+      throw new PolyphaseError(`"${name}" stands twice among the parameters: rename one of the two`);
+    }
+    branch.set(last, tensor);
   }
-  return root;
+  // By way of maps, since a name such as "constructor" means something on an object that is being built.
+  const toTree = (branch: Branch): Params =>
+    Object.fromEntries(
+      Array.from(branch, ([name, node]) => [name, node instanceof Map ? toTree(node) : node]),
+    );
+  return toTree(root);
 }
 
 /** How many numbers the parameters are. */

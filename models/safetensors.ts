@@ -25,7 +25,6 @@ export interface Safetensors {
 }
 
 const TYPES = { F32: Float32Array, I32: Int32Array, U8: Uint8Array } as const;
-type TypeName = keyof typeof TYPES;
 
 /** The bytes of a file. Arrays keep their order; the same content gives the same bytes. */
 export function encodeSafetensors({ arrays, metadata }: Safetensors): Uint8Array<ArrayBuffer> {
@@ -65,22 +64,44 @@ export function decodeSafetensors(file: Uint8Array<ArrayBuffer>, name: string): 
   if (file.length < 8) fail("shorter than its header");
   const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
   if (8 + length > file.length) fail("cut short in its header");
-  let header: Record<string, { dtype: TypeName; shape: number[]; data_offsets: [number, number] }>;
+  let header: unknown;
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(file.subarray(8, 8 + length)));
   } catch {
     return fail("its header is not JSON");
   }
-  const { __metadata__, ...entries } = header;
-  const arrays = Object.entries(entries).map(([array, { dtype, shape, data_offsets: [start, end] }]) => {
-    if (!(dtype in TYPES)) fail(`${array} has type ${dtype}, known are F32, I32 and U8`);
-    if (8 + length + end > file.length) fail(`cut short in ${array}`);
-    const Type = TYPES[dtype];
-    const data = new Type(file.slice(8 + length + start, 8 + length + end).buffer);
-    if (data.length !== shape.reduce((product, side) => product * side, 1)) {
-      fail(`${array} has ${data.length} numbers, not those of ${shape.join("×")}`);
+  if (!isRecord(header)) return fail("its header is no JSON object");
+  const { __metadata__: metadata = {}, ...entries } = header;
+  if (!isRecord(metadata)) return fail("its metadata is no JSON object");
+  const arrays = Object.entries(entries).map(([array, entry]): NamedArray => {
+    if (!isRecord(entry)) return fail(`${array} is no JSON object`);
+    const { dtype, shape, data_offsets: offsets } = entry;
+    if (typeof dtype !== "string" || !Object.hasOwn(TYPES, dtype)) {
+      return fail(`${array} has type ${dtype}, known are F32, I32 and U8`);
     }
-    return { name: array, shape, data };
+    if (!isSizes(shape)) return fail(`${array} has no shape`);
+    if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
+      return fail(`${array} has no place in the file`);
+    }
+    const [start, end] = offsets;
+    if (8 + length + end > file.length) return fail(`cut short in ${array}`);
+    const Type = TYPES[dtype as keyof typeof TYPES];
+    const numbers = shape.reduce((product, side) => product * side, 1);
+    if (end - start !== numbers * Type.BYTES_PER_ELEMENT) {
+      return fail(
+        `${array} has ${(end - start) / Type.BYTES_PER_ELEMENT} numbers, not those of ${shape.join("×")}`,
+      );
+    }
+    return { name: array, shape, data: new Type(file.slice(8 + length + start, 8 + length + end).buffer) };
   });
-  return { arrays, metadata: (__metadata__ ?? {}) as unknown as Record<string, string> };
+  return { arrays, metadata: metadata as Record<string, string> };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether this is a list of whole numbers from 0. */
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((each) => Number.isSafeInteger(each) && each >= 0);
 }

@@ -62,10 +62,10 @@ export function matrix<const A extends Axes, T>(
   return cells;
 }
 
-/** Values as a name: letters, digits and `.,+-` of `axis=value`, joined by `_`. */
+/** Values as a name: letters, digits and `_.,+-` of `axis=value`, joined by `_`. */
 export function slugOf(values: { readonly [axis: string]: Json }): string {
   return Object.entries(values)
     .map(([axis, value]) => `${axis}=${typeof value === "string" ? value : JSON.stringify(value)}`)
-    .map((text) => text.replace(/[^\p{L}\p{N}=.,+-]/gu, ""))
+    .map((text) => text.replace(/[^\p{L}\p{N}_=.,+-]/gu, ""))
     .join("_");
 }

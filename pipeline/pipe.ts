@@ -104,7 +104,10 @@ export type Grown<Records extends readonly unknown[]> = Records extends readonly
   ? Before extends readonly [] ? Last : Omit<Grown<Before>, keyof Last> & Last
   : never;
 
-/** What each of the named stages of a pipeline takes and gives: the first takes `I`, each adds one of `Outputs`. */
+/**
+ * What each of the named stages of a pipeline takes and gives: the first takes `I`, each adds one of `Outputs`. A nested
+ * pipeline has no place of its own, since its stages stand there instead.
+ */
 export type Slots<
   Names extends readonly unknown[],
   I,
@@ -112,7 +115,7 @@ export type Slots<
   Before extends readonly unknown[] = [],
 > = Names extends readonly [infer N extends string, ...infer LaterNames]
   ? Outputs extends readonly [infer O, ...infer LaterOutputs] ?
-      & { readonly [name in N]: Stage<I, O> }
+      & { readonly [name in Exclude<N, "pipeline">]: Stage<I, O> }
       & Slots<LaterNames, Grown<[...Before, O]>, LaterOutputs, [...Before, O]>
   : unknown
   : unknown;

@@ -54,7 +54,9 @@ export function tokenTensor(values: Uint8Array, count: number, grid: TokenGrid):
 /** The model's embedding as numbers on the CPU, where tokenizers work. */
 export async function readEmbedding(model: Model, params: Params): Promise<Embedding> {
   const { weight, bias } = model.embedding(params);
-  return { weight: await weight.data() as Float32Array, bias: await bias.data() as Float32Array };
+  // Both at once: on a GPU each read waits for the device.
+  const [weights, biases] = await Promise.all([weight.data(), bias.data()]);
+  return { weight: weights as Float32Array, bias: biases as Float32Array };
 }
 
 /** The class with the greatest logit for each row of `[count, classes]`; the first where they tie. */

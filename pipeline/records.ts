@@ -39,7 +39,7 @@ export interface Tokenized extends Data {
 
 /** One row of a training history: an epoch, or an evaluation. */
 export interface HistoryRow {
-  /** Epochs done, from 1. */
+  /** Epochs done: whole at the end of one, a fraction where `maxInputs` ended training in the middle. */
   readonly epoch: number;
   /** Optimizer steps done. */
   readonly step: number;

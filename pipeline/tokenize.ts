@@ -5,7 +5,7 @@
  */
 
 import type { Tokenizer } from "../models/tokenizers/tokenizer.ts";
-import { StageError } from "./errors.ts";
+import { PolyphaseError, StageError } from "./errors.ts";
 import { type Stage, stage } from "./pipe.ts";
 import type { Data, Tokenized } from "./records.ts";
 
@@ -19,12 +19,13 @@ export function tokenize(tokenizer: Tokenizer): Stage<Data, Tokenized & { kind: 
     try {
       return { ...data, kind: "tokenized", tokenizer, grid: tokenizer.grid(data.image) };
     } catch (cause) {
+      if (!(cause instanceof PolyphaseError)) throw cause;
       const { height, width } = data.image;
       throw new StageError({
         stage: "tokenize",
         seen: `images of ${height}×${width}`,
         expected: "a multiple of the patch size",
-        mend: (cause as Error).message,
+        mend: cause.message,
       });
     }
   });

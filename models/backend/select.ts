@@ -26,46 +26,102 @@ export const tensorEngine: { readonly tfjs: string } = { tfjs: TF_VERSION };
 
 const MENDS: Record<BackendName, string> = {
   wasm: 'allow reading with --allow-read, or set "unstable": ["raw-imports"] in deno.json',
-  webgpu: "use a machine with a GPU and its driver, or --backend wasm",
+  webgpu: "install the driver of the GPU (Debian has one in software: mesa-vulkan-drivers and libvulkan1), " +
+    'or choose the backend "wasm"',
   cpu: "report this, it needs nothing",
 };
 
 /**
  * Makes TensorFlow.js use `name` and says what it runs on.
  *
+ * On `webgpu` a tensor is read with `await tensor.data()` only: Deno cannot wait for a GPU in the middle of a call. What
+ * the GPU refuses, such as a tensor beyond its limits, is thrown as a {@linkcode PolyphaseError} by the next read.
+ *
  * @throws {PolyphaseError} if that backend does not start here
  */
 export async function selectBackend(name: BackendName): Promise<Backend> {
   if (name === "wasm" && tf.getBackend() !== "wasm") await offerWasmBinary();
-  if (name === "webgpu") {
-    // Registers itself on import; only those who ask for the GPU pay for loading it.
-    // deno-lint-ignore no-import-prefix -- bare specifiers do not resolve in remote modules
-    await import("npm:@tensorflow/tfjs-backend-webgpu@4.22.0");
-  }
+  const adapter = name === "webgpu" ? await offerWebGpu() : undefined;
   const reason = await start(name);
-  if (reason !== undefined) {
-    throw new PolyphaseError(`Backend "${name}" does not start here (${reason}): ${MENDS[name]}`);
-  }
+  if (reason !== undefined) throw doesNotStart(name, reason);
   await tf.ready();
   // Keeps the CPU backend from greeting its user with an advertisement.
   if (name === "cpu") (tf.backend() as unknown as { firstUse: boolean }).firstUse = false;
-  return { name, description: describeBackend(name) };
+  if (name === "webgpu") throwWhatGpuRefuses(tf.backend() as unknown as WebGpuBackend);
+  return { name, description: describeBackend(name, adapter) };
+}
+
+function doesNotStart(name: BackendName, reason: string): PolyphaseError {
+  return new PolyphaseError(`Backend "${name}" does not start here (${reason}): ${MENDS[name]}`);
 }
 
 /** Starts a backend; gives back why it did not start. TensorFlow.js writes its own complaints, which are caught here. */
 async function start(name: BackendName): Promise<string | undefined> {
   const { error, warn } = console;
   const said: string[] = [];
-  console.error = console.warn = (...words: unknown[]) => said.push(words.join(" "));
+  console.error = console.warn = (...words: unknown[]) => said.push(firstLine(words.join(" ")));
   try {
     if (await tf.setBackend(name)) return undefined;
-    return said[0]?.split("\n")[0] ?? "no reason given";
+    // It first says that it failed, and then why.
+    return said.find((line) => !line.startsWith("Initialization of backend")) ?? "no reason given";
   } catch (cause) {
-    return (cause instanceof Error ? cause.message : String(cause)).split("\n")[0];
+    return firstLine(cause);
   } finally {
     console.error = error;
     console.warn = warn;
   }
+}
+
+/** The first line of a message or a stack, without the name of the error. */
+function firstLine(said: unknown): string {
+  const text = said instanceof Error ? said.message : String(said);
+  return text.split("\n")[0].replace(/^\w*Error: /, "");
+}
+
+/** Loads the WebGPU backend, which registers itself, and gives back what it will run on. */
+async function offerWebGpu(): Promise<GPUAdapterInfo> {
+  if (navigator.gpu === undefined) throw doesNotStart("webgpu", "this runtime has no WebGPU");
+  // As TensorFlow.js asks for it: so this is the adapter that it gets. Without one it would fail on `null`.
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (adapter === null) throw doesNotStart("webgpu", "no GPU adapter was found");
+  // Only those who ask for the GPU pay for loading it.
+  // deno-lint-ignore no-import-prefix -- bare specifiers do not resolve in remote modules
+  await import("npm:@tensorflow/tfjs-backend-webgpu@4.22.0");
+  return adapter.info;
+}
+
+/** What is used here of TensorFlow.js's WebGPU backend. */
+interface WebGpuBackend {
+  readonly device: GPUDevice;
+  read(dataId: object): Promise<unknown>;
+}
+
+/**
+ * Makes reads of tensors throw what the GPU refused to do before. TensorFlow.js does not listen: a product that is too
+ * large for the GPU comes out as zeros.
+ */
+function throwWhatGpuRefuses(backend: WebGpuBackend): void {
+  // The method of the class was replaced already when the backend was chosen before.
+  if (Object.hasOwn(backend, "read")) return;
+  let refused: string | undefined;
+  backend.device.addEventListener("uncapturederror", (event) => {
+    event.preventDefault();
+    refused ??= firstLine((event as GPUUncapturedErrorEvent).error.message);
+  });
+  const read = backend.read.bind(backend);
+  backend.read = async (dataId) => {
+    const values = await read(dataId).catch((cause) => {
+      if (!(cause instanceof DOMException)) throw cause;
+      refused ??= firstLine(cause.message);
+    });
+    if (refused === undefined) return values;
+    const seen = refused;
+    // Said once: what is computed from here on may be right again.
+    refused = undefined;
+    throw new PolyphaseError(
+      `The GPU could not do its work (${seen}): use a smaller batch or model, or the backend "wasm"`,
+    );
+  };
 }
 
 async function offerWasmBinary(): Promise<void> {
@@ -82,10 +138,18 @@ async function offerWasmBinary(): Promise<void> {
   }
 }
 
-function describeBackend(name: BackendName): string {
+function describeBackend(name: BackendName, adapter?: GPUAdapterInfo): string {
   return {
     wasm: "WASM-SIMD on one CPU core",
-    webgpu: "WebGPU",
+    webgpu: `WebGPU on ${adapter && describeAdapter(adapter)}`,
     cpu: "plain JavaScript on one CPU core",
   }[name];
+}
+
+/** Browsers name vendor and architecture and keep the rest to themselves; Deno knows numbers, and a description. */
+function describeAdapter(info: GPUAdapterInfo): string {
+  const { vendor, architecture, device, description } = info;
+  const names = [vendor, architecture, device].filter((each) => /\D/.test(each)).join(" ");
+  const software = info.isFallbackAdapter ? ", in software on the CPU" : "";
+  return (description || names || "an adapter without a name") + software;
 }

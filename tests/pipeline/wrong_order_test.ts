@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { tokenMeanMlp } from "../../models/token_mean_mlp.ts";
 import { sgd } from "../../models/optimizers/sgd.ts";
 import { patches1d } from "../../models/tokenizers/patches.ts";
@@ -126,22 +126,36 @@ const LOADING = "load(images)";
 const CUTTING = "tokenize(patches1d({ size: 4 }))";
 const TRAINING = "train(tokenMeanMlp(), { optimizer: sgd({ learningRate: 0.1 }), epochs: 1 })";
 
-/** Type-checks files with the project's settings; gives back what the compiler says, without colours. */
-async function check(files: Readonly<Record<string, string>>): Promise<{ success: boolean; said: string }> {
+/** Type-checks files with the project's settings; gives back the errors in each, by name, without colours. */
+async function check(files: Readonly<Record<string, string>>): Promise<Record<string, string[]>> {
   const folder = await Deno.makeTempDir();
   try {
     for (const [name, text] of Object.entries(files)) {
       await Deno.writeTextFile(`${folder}/${name}`, HEADER + text);
     }
-    const paths = Object.keys(files).map((name) => `${folder}/${name}`);
     const config = fromFileUrl(new URL("deno.json", ROOT));
-    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["check", "--no-lock", "--config", config, ...paths],
+    const { stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "check",
+        "--no-lock",
+        "--config",
+        config,
+        ...Object.keys(files).map((name) => `${folder}/${name}`),
+      ],
       env: { NO_COLOR: "1" },
       stdout: "null",
       stderr: "piped",
     }).output();
-    return { success, said: new TextDecoder().decode(stderr) };
+    const said = new TextDecoder().decode(stderr);
+    // TS2793 is a note on the implementation of the overloads, which comes with the error itself.
+    const errors = said.split(/^(?=TS\d+ )/m).slice(1).filter((each) => !each.startsWith("TS2793"));
+    const found = Object.fromEntries(
+      Object.keys(files).map((name) => [name, errors.filter((each) => each.includes(`/${name}:`))]),
+    );
+    // What the compiler says of other files, or before it begins, is not to be lost.
+    assertEquals(Object.values(found).flat().length, errors.length, said);
+    assertStringIncludes(said, "error: Type checking failed.");
+    return found;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -153,66 +167,52 @@ function fromFileUrl(url: URL): string {
 }
 
 Deno.test({
-  name:
-    "order: the compiler names the line of the wrong stage and what it misses (needs --allow-run, --allow-read, --allow-write)",
+  name: "order: what the compiler says of pipelines (needs --allow-run, --allow-read, --allow-write)",
   ignore: !permitted(...NEEDS),
   sanitizeOps: true,
   sanitizeResources: true,
-  async fn() {
-    const cases: [name: string, stages: string[], wrong: number, missing: RegExp][] = [
+  async fn(context) {
+    const opening = "export const experiment = pipe(";
+    const firstLine = HEADER.split("\n").length + 1;
+    const wrong: [name: string, stages: string[], early: number, missing: RegExp][] = [
       ["no_tokenize.ts", [LOADING, TRAINING, "shiftEval()"], 1, /tokenizer|"tokenized"/],
       ["no_train.ts", [LOADING, CUTTING, "shiftEval()"], 2, /model|params|"trained"/],
     ];
-    const opening = "export const experiment = pipe(";
-    const { success, said } = await check(
-      Object.fromEntries(cases.map(([name, stages]) => [name, `${opening}\n${stages.join(",\n")},\n);\n`])),
-    );
-    assertEquals(success, false);
-    // One error a file, besides the note of the compiler on the implementation of the overloads.
-    const errors = said.split(/^(?=TS\d+ )/m).slice(1).filter((each) => !each.startsWith("TS2793"));
-    assertEquals(errors.length, cases.length, said);
-    const first = HEADER.split("\n").length + 1;
-    for (const [name, stages, wrong, missing] of cases) {
-      const error = errors.find((each) => each.includes(name));
-      assert(error !== undefined, said);
-      assertStringIncludes(error, `${name}:${first + wrong}:`);
-      assertStringIncludes(error, stages[wrong]);
-      assertMatch(error, missing);
-    }
-  },
-});
-
-Deno.test({
-  name:
-    "order: pipelines nest and stages are replaced with no name given to a part (needs --allow-run, --allow-read, --allow-write)",
-  ignore: !permitted(...NEEDS),
-  sanitizeOps: true,
-  sanitizeResources: true,
-  async fn() {
-    const { success, said } = await check({
+    const found = await check({
+      ...Object.fromEntries(
+        wrong.map(([name, stages]) => [name, `${opening}\n${stages.join(",\n")},\n);\n`]),
+      ),
       "nested.ts":
         `export const nested = pipe(pipe(${LOADING}, ${CUTTING}), pipe(${TRAINING}, shiftEval()));\n` +
         `export const shift = async () => (await nested(undefined, null as never)).shift.consistency;\n`,
       "inline.ts":
         `export const swapped = replace(pipe(${LOADING}, ${CUTTING}, ${TRAINING}), "tokenize", ${CUTTING});\n`,
       "listed.ts": `export const text = describe(pipe(pipe(${LOADING}, ${CUTTING}), ${TRAINING}));\n`,
-    });
-    assert(success, said);
-  },
-});
-
-Deno.test({
-  name:
-    "order: replace knows the stages of the pipeline itself, not those inside a nested one (needs --allow-run, --allow-read, --allow-write)",
-  ignore: !permitted(...NEEDS),
-  sanitizeOps: true,
-  sanitizeResources: true,
-  async fn() {
-    const { success, said } = await check({
       "inner.ts": `const data = pipe(${LOADING}, ${CUTTING});\nconst whole = pipe(data, ${TRAINING});\n` +
         `export const swapped = replace(whole, "tokenize", ${CUTTING});\n`,
     });
-    assertEquals(success, false);
-    assertStringIncludes(said, `'"tokenize"' is not assignable to parameter of type '"pipeline" | "train"'`);
+    for (const [name, stages, early, missing] of wrong) {
+      await context.step(`${name}: one error, on the line of the stage that comes too early`, () => {
+        const [error, ...more] = found[name];
+        assertEquals(more, []);
+        assertStringIncludes(error, `${name}:${firstLine + early}:`);
+        assertStringIncludes(error, stages[early]);
+        assertMatch(error, missing);
+      });
+    }
+    for (const name of ["nested.ts", "inline.ts", "listed.ts"]) {
+      await context.step(
+        `${name}: compiles with no name given to a part`,
+        () => assertEquals(found[name], []),
+      );
+    }
+    await context.step(
+      "inner.ts: replace knows the pipeline's own stages, not those inside a nested one",
+      () => {
+        const [error, ...more] = found["inner.ts"];
+        assertEquals(more, []);
+        assertStringIncludes(error, `'"tokenize"' is not assignable to parameter of type '"train"'`);
+      },
+    );
   },
 });
