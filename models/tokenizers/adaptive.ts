@@ -99,26 +99,27 @@ function cutCanonically(
   const rows = tokenRows(lattice);
   const columns = tokenColumns(lattice);
   const values = new Uint8Array(images.pixels.length);
-  const scratch: (TokenCycle & { readonly phase: Offset })[] = [];
+  // Made once: an image seldom has more than one best polyphase, and never more than there are.
+  const scratch: TokenCycle[] = [];
   const offsets: Offset[] = [];
   for (let index = 0; index < images.count; index++) {
     const pixels = images.pixels.subarray(index * size, (index + 1) * size);
     const all = energies.subarray(index * count, (index + 1) * count);
     const most = all[argmax(all)];
-    scratch.length = 0;
+    const tied: Offset[] = [];
     for (let phase = 0; phase < count; phase++) {
       if (all[phase] !== most) continue;
-      const cycle = {
-        phase: offsetOfPhase(lattice, phase),
+      const cycle = scratch[tied.length] ??= {
         values: new Uint8Array(size),
         energies: new Float64Array(rows * columns),
       };
-      cutPatches(pixels, cycle.values, lattice, cycle.phase);
+      const start = offsetOfPhase(lattice, phase);
+      cutPatches(pixels, cycle.values, lattice, start);
       tokenEnergies(cycle.values, weights, cycle.energies);
-      scratch.push(cycle);
+      tied.push(start);
     }
-    const { cycle, token } = canonicalStart(scratch, rows, columns);
-    const offset = addTokens(scratch[cycle].phase, lattice, -token);
+    const { cycle, token } = canonicalStart(scratch.slice(0, tied.length), rows, columns);
+    const offset = addTokens(tied[cycle], lattice, -token);
     offsets.push(offset);
     cutPatches(pixels, values.subarray(index * size, (index + 1) * size), lattice, offset);
   }

@@ -35,8 +35,8 @@ export interface Start {
 export function canonicalStart(cycles: readonly TokenCycle[], rows: number, columns: number): Start {
   const tokens = rows * columns;
   // A candidate is a number, cycle * tokens + token: this runs for every image of every batch.
-  let candidates = Array.from({ length: cycles.length * tokens }, (_, index) => index);
-  for (let place = 0; place < tokens && candidates.length > 1; place++) {
+  let candidates = greatestTokens(cycles, tokens);
+  for (let place = 1; place < tokens && candidates.length > 1; place++) {
     const down = Math.floor(place / columns);
     const right = place % columns;
     let best: number[] = [];
@@ -57,6 +57,18 @@ export function canonicalStart(cycles: readonly TokenCycle[], rows: number, colu
     candidates = best;
   }
   return { cycle: Math.floor(candidates[0] / tokens), token: candidates[0] % tokens };
+}
+
+/** The tokens that no other is greater than, as numbers cycle * tokens + token. */
+function greatestTokens(cycles: readonly TokenCycle[], tokens: number): number[] {
+  const best = [0];
+  for (let candidate = 1; candidate < cycles.length * tokens; candidate++) {
+    const cycle = cycles[Math.floor(candidate / tokens)];
+    const order = compare(cycle, candidate % tokens, cycles[Math.floor(best[0] / tokens)], best[0] % tokens);
+    if (order > 0) best.length = 0;
+    if (order >= 0) best.push(candidate);
+  }
+  return best;
 }
 
 /** Positive if token `a` of `left` is greater than token `b` of `right`, by energy, then by bytes. */

@@ -121,12 +121,13 @@ export function polyphaseEnergies(images: Images, plan: EnergyPlan, weights: Ene
   const pairs = weights.pairs.length;
   const elements = weights.elements.length;
   const constant = tokenRows(lattice) * tokenColumns(lattice) * weights.constant;
+  const padded = new Int32Array(lattice.height * (lattice.width + 2 * lattice.patchWidth) * lattice.channels);
   const products = new Float64Array(plan.correlations.length * count);
   const sums = new Float64Array(lattice.channels * count);
   const energies = new Float64Array(images.count * count);
   for (let index = 0; index < images.count; index++) {
     const pixels = images.pixels.subarray(index * size, (index + 1) * size);
-    correlate(pixels, plan, products);
+    correlate(pixels, plan, padded, products);
     sumResidues(pixels, lattice, sums);
     for (let phase = 0; phase < count; phase++) {
       let energy = constant;
@@ -156,22 +157,32 @@ export function tokenEnergies(values: Uint8Array, weights: EnergyWeights, out: F
 }
 
 /** Sums the products of each pair of pixels by the residue of the first: `[correlations, phases]`, exact integers. */
-function correlate(pixels: Uint8Array, plan: EnergyPlan, products: Float64Array): void {
+function correlate(pixels: Uint8Array, plan: EnergyPlan, padded: Int32Array, products: Float64Array): void {
   const { height, width, channels, patchHeight, patchWidth } = plan.lattice;
   const count = patchHeight * patchWidth;
+  const line = width * channels;
+  // Rows that go on around their border on both sides: the second pixel of a pair then needs no wrapping.
+  const margin = patchWidth * channels;
+  const stride = line + 2 * margin;
+  for (let y = 0; y < height; y++) {
+    const row = y * stride;
+    for (let x = 0; x < line; x++) padded[row + margin + x] = pixels[y * line + x];
+    padded.copyWithin(row, row + line, row + line + margin);
+    padded.copyWithin(row + line + margin, row + margin, row + 2 * margin);
+  }
   products.fill(0);
   for (let place = 0; place < plan.correlations.length; place++) {
     const { dy, dx, first, second } = plan.correlations[place];
     for (let y = 0; y < height; y++) {
       const base = place * count + (y % patchHeight) * patchWidth;
-      const near = y * width * channels + first;
-      const far = ((y + dy) % height) * width * channels + second;
-      let there = modulo(dx, width);
-      let residue = 0;
-      for (let x = 0; x < width; x++) {
-        products[base + residue] += pixels[near + x * channels] * pixels[far + there * channels];
-        if (++there === width) there = 0;
-        if (++residue === patchWidth) residue = 0;
+      const near = y * stride + margin + first;
+      const far = ((y + dy) % height) * stride + margin + dx * channels + second;
+      for (let residue = 0; residue < patchWidth; residue++) {
+        let sum = 0;
+        for (let at = residue * channels; at < line; at += margin) {
+          sum += padded[near + at] * padded[far + at];
+        }
+        products[base + residue] += sum;
       }
     }
   }
@@ -179,14 +190,17 @@ function correlate(pixels: Uint8Array, plan: EnergyPlan, products: Float64Array)
 
 /** Sums the pixels by residue: `[channels, phases]`, exact integers. */
 function sumResidues(pixels: Uint8Array, lattice: Lattice, sums: Float64Array): void {
-  const { width, channels, patchHeight, patchWidth } = lattice;
+  const { height, width, channels, patchHeight, patchWidth } = lattice;
   const count = patchHeight * patchWidth;
+  const line = width * channels;
+  const run = patchWidth * channels;
   sums.fill(0);
-  for (let pixel = 0; pixel * channels < pixels.length; pixel++) {
-    const y = Math.floor(pixel / width);
-    const residue = (y % patchHeight) * patchWidth + (pixel % width) % patchWidth;
-    for (let channel = 0; channel < channels; channel++) {
-      sums[channel * count + residue] += pixels[pixel * channels + channel];
+  for (let y = 0; y < height; y++) {
+    const residues = (y % patchHeight) * patchWidth;
+    for (let value = 0; value < run; value++) {
+      let sum = 0;
+      for (let at = y * line + value; at < (y + 1) * line; at += run) sum += pixels[at];
+      sums[(value % channels) * count + residues + Math.floor(value / channels)] += sum;
     }
   }
 }
