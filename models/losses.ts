@@ -5,6 +5,7 @@
  */
 
 import type { JsonObject } from "../pipeline/json.ts";
+import { softmaxCrossEntropy } from "./backend/ops/softmax_cross_entropy.ts";
 import { type Tensor, tf } from "./backend/tf.ts";
 
 /** A loss: a pure function of logits and one-hot classes. */
@@ -22,7 +23,7 @@ export function crossEntropy(): Loss {
   return {
     name: "cross-entropy",
     config: { name: "cross-entropy" },
-    apply: (logits, labels) => tf.neg(tf.mean(tf.sum(tf.mul(labels, tf.logSoftmax(logits)), -1))),
+    apply: (logits, labels) => softmaxCrossEntropy(logits, labels),
   };
 }
 

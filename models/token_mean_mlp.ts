@@ -10,7 +10,6 @@
 
 import { split } from "../pipeline/random.ts";
 import { type Tensor, tf } from "./backend/tf.ts";
-import { gelu } from "./layers/gelu.ts";
 import { initLinear, linear, type LinearParams } from "./layers/linear.ts";
 import type { Architecture, Params } from "./model.ts";
 
@@ -58,9 +57,9 @@ export function tokenMeanMlp({ embed = 32, hidden = 196 }: TokenMeanMlpOptions =
         const means = tf.matMul(patches, tf.mean(embedding.weight, 1, true));
         const values = tf.reshape(tf.add(means, tf.mean(embedding.bias)), [-1, grid.tokens]);
         collect?.("tokens", values);
-        const activation = gelu(linear(fc1, values));
-        collect?.("hidden", activation);
-        return linear(fc2, activation);
+        const active = linear(fc1, values, { activation: "gelu" });
+        collect?.("hidden", active);
+        return linear(fc2, active);
       },
       embedding: (params) => (params as TokenMeanMlpParams).embedding,
     }),

@@ -148,6 +148,7 @@ export function train(
 
     const params = (): Params => unflatten(state.leaves.map((leaf, index) => [state.names[index], leaf]));
     const freeSlots = () => tf.dispose(Object.values(state.optimizer.slots).flat());
+    /** Makes `state` that of the last step. */
     const catchUp = async () => {
       if (team === undefined || stateStep === progress.step) return;
       const fresh = await team.read();

@@ -35,14 +35,14 @@ export const COMMON_FLAGS = [
     kind: "integer",
     min: 1,
     group: "Data",
-    help: "Train on the first N images only; without it on all.",
+    help: "Train on N images, drawn by seed; without it on all.",
   },
   {
     name: "test-size",
     kind: "integer",
     min: 1,
     group: "Data",
-    help: "Test on the first N images only; without it on all.",
+    help: "Test on N images, drawn by seed; without it on all.",
   },
   { name: "epochs", kind: "integer", min: 1, group: "Training", help: "Passes over the training images." },
   {
@@ -79,6 +79,14 @@ export const COMMON_FLAGS = [
     choices: BACKEND_CHOICES,
     group: "Training",
     help: "What computes.",
+  },
+  {
+    name: "workers",
+    kind: "integer",
+    min: 1,
+    group: "Training",
+    help:
+      "Threads that share each batch; without it one for each core where steps are long enough to gain, else one.",
   },
   {
     name: "out",

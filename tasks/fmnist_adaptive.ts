@@ -54,6 +54,7 @@ const USAGE = {
         "seed",
         "seeds",
         "backend",
+        "workers",
         "out",
         "resume",
         "json",

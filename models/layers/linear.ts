@@ -5,7 +5,12 @@
  */
 
 import { type Key, split, uniform } from "../../pipeline/random.ts";
+import { linear as linearOp, type LinearOptions } from "../backend/ops/linear.ts";
 import { type Tensor, tf } from "../backend/tf.ts";
+
+export type { ExactOption } from "../backend/ops/differentiable.ts";
+export type { Activation } from "../backend/ops/fused_kernels.ts";
+export type { LinearOptions } from "../backend/ops/linear.ts";
 
 /** Parameters of a fully connected layer. */
 export type LinearParams = {
@@ -25,7 +30,7 @@ export function initLinear(key: Key, inputs: number, outputs: number): LinearPar
   };
 }
 
-/** `[batch, in]` → `[batch, out]`. */
-export function linear(params: LinearParams, x: Tensor): Tensor {
-  return tf.add(tf.matMul(x, params.weight), params.bias);
+/** `[..., in]` → `[..., out]`; the options are those of the op, such as `activation`. */
+export function linear(params: LinearParams, x: Tensor, options?: LinearOptions): Tensor {
+  return linearOp(x, params.weight, params.bias, options);
 }

@@ -69,6 +69,8 @@ export interface Settings extends LoadSizes {
   readonly maxInputs?: number;
   /** Images a step, 32 in the notebook. */
   readonly batchSize: number;
+  /** Threads that share each batch. These models' steps are too short to gain, so the default comes to one. */
+  readonly workers?: number;
 }
 
 /** The part of a model's pipeline before training: its images, what is done to them, and its tokens. */
@@ -101,6 +103,7 @@ export function pipelineOf(name: ModelName, settings: Settings): Stage<void, Eva
       epochs: settings.epochs ??
         (settings.maxInputs !== undefined ? undefined : name === "augmented" ? 10 : 50),
       maxInputs: settings.maxInputs,
+      workers: settings.workers,
     }),
     evaluate(),
     shiftEval({ mode: "circular-flat", offsets: "all", random: [1, 4], batchSize: 32 }),

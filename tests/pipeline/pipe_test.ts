@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { tensorEngine } from "../../models/backend/select.ts";
 import { AbortedError, PolyphaseError } from "../../pipeline/errors.ts";
 import {
   describe,
@@ -259,6 +260,6 @@ Deno.test("runConfig: holds stages, seed, backend and the versions of the engine
     stages: [{ name: "begin", config: { to: 1 } }, { name: "double", config: {} }],
     seed: 0,
     backend: "wasm",
-    engines: { polyphase: VERSION, tfjs: "4.22.0" },
+    engines: { polyphase: VERSION, ...tensorEngine },
   });
 });

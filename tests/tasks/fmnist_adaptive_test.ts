@@ -48,7 +48,7 @@ taskTest("--help lists flags, models, and metrics with their direction", async (
   assertEquals([code, stderr], [0, ""]);
   const flags = [
     ...["models", "dataset", "data", "train-size", "test-size", "epochs", "max-inputs", "batch-size", "seed"],
-    ...["seeds", "backend", "out", "resume", "json", "quiet", "help"],
+    ...["seeds", "backend", "workers", "out", "resume", "json", "quiet", "help"],
   ];
   assertEquals([...stdout.matchAll(/^ {2}--([\w-]+)/gm)].map(([, name]) => name).sort(), flags.sort());
   for (const model of MODELS) assertMatch(stdout, new RegExp(`^  ${model} +[A-Z].{15}`, "m"));

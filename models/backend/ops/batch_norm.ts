@@ -1,0 +1,144 @@
+/**
+ * Batch normalization over all axes but the last, with running statistics as PyTorch keeps them.
+ *
+ * S. Ioffe and C. Szegedy, "Batch Normalization", arXiv 1502.03167.
+ *
+ * @module
+ */
+
+import { PolyphaseError } from "../../../pipeline/errors.ts";
+import { type Tensor, tf } from "../tf.ts";
+import { detached, differentiable, type ExactOption, isExact, ofNothing } from "./differentiable.ts";
+import { hasFused, runFused } from "./fused_kernels.ts";
+import { asRows, expectFeatures, fromRows } from "./rows.ts";
+
+/** Options of {@linkcode batchNorm}. */
+export interface BatchNormOptions extends ExactOption {
+  /** Whether to normalize by the batch's own statistics and move the running ones. */
+  readonly training: boolean;
+  /** Is added to the variance. Default 1e-5. */
+  readonly epsilon?: number;
+  /** Share of the batch in the new running statistics, as in PyTorch. Default 0.1. */
+  readonly momentum?: number;
+}
+
+/** What {@linkcode batchNorm} gives. */
+export interface BatchNormResult {
+  /** The normalized tensor `[..., channels]`. */
+  readonly output: Tensor;
+  /** New running mean `[channels]`, with no gradient; the very tensor that was given, unless training. */
+  readonly mean: Tensor;
+  /** New running variance `[channels]`, unbiased, with no gradient; the very tensor that was given, unless training. */
+  readonly variance: Tensor;
+}
+
+/**
+ * `(x − mean) / √(variance + epsilon) · gamma + beta` for each channel. In training, mean and biased variance are the
+ * batch's, and the running statistics move towards its mean and *unbiased* variance; else they are the running ones.
+ *
+ * @param x `[..., channels]`
+ * @param gamma `[channels]`
+ * @param beta `[channels]`
+ * @param mean running mean `[channels]`
+ * @param variance running variance `[channels]`
+ * @throws {PolyphaseError} if the shapes do not fit, or if training has a single value a channel
+ */
+export function batchNorm(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  options: BatchNormOptions,
+): BatchNormResult {
+  const { training, epsilon = 1e-5, momentum = 0.1 } = options;
+  const rows = asRows("batchNorm", x);
+  const [count, channels] = rows.shape;
+  expectFeatures("batchNorm", channels, { gamma, beta, mean, variance });
+  if (training && count < 2) {
+    throw new PolyphaseError(
+      `batchNorm got ${count} value a channel in training, expected two or more: use a larger batch`,
+    );
+  }
+  if (x.size === 0) return { output: ofNothing([x, gamma, beta], () => tf.zeros(x.shape)), mean, variance };
+  const [used, spread] = training ? momentsOf(rows) : [mean, variance];
+  const y = isExact(options)
+    ? exactBatchNorm(rows, gamma, beta, training ? undefined : [mean, variance], epsilon)
+    : fastBatchNorm(rows, gamma, beta, used, spread, epsilon, training);
+  const output = fromRows(y, x.shape);
+  if (!training) return { output, mean, variance };
+  const [newMean, newVariance] = detached(() => [
+    tf.add(tf.mul(mean, 1 - momentum), tf.mul(used, momentum)),
+    tf.add(tf.mul(variance, 1 - momentum), tf.mul(spread, momentum * count / (count - 1))),
+  ]);
+  tf.dispose([used, spread]);
+  return { output, mean: newMean, variance: newVariance };
+}
+
+/** Mean and biased variance of each column, with no gradient: the gradient of the whole op is written out below. */
+function momentsOf(x: Tensor): Tensor[] {
+  return detached(() => {
+    if (hasFused("PolyphaseMoments")) return runFused("PolyphaseMoments", { x }, {});
+    const mean = tf.mean(x, 0);
+    return [mean, tf.mean(tf.square(tf.sub(x, mean)), 0)];
+  });
+}
+
+function exactBatchNorm(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  running: readonly [mean: Tensor, variance: Tensor] | undefined,
+  epsilon: number,
+): Tensor {
+  const centred = tf.sub(x, running?.[0] ?? tf.mean(x, 0));
+  const variance = running?.[1] ?? tf.mean(tf.square(centred), 0);
+  return tf.add(tf.mul(tf.div(centred, tf.sqrt(tf.add(variance, epsilon))), gamma), beta);
+}
+
+function fastBatchNorm(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  epsilon: number,
+  training: boolean,
+): Tensor {
+  if (!hasFused("PolyphaseBatchNorm", "PolyphaseBatchNormGrad")) {
+    return composedBatchNorm(x, gamma, beta, mean, variance, epsilon, training);
+  }
+  return differentiable({ x, gamma, beta }, (save) => {
+    save(x, gamma, mean, variance);
+    return runFused("PolyphaseBatchNorm", { x, gamma, beta, mean, variance }, { epsilon })[0];
+  }, (dy, x, gamma, mean, variance) => {
+    const inputs = { dy, x, gamma, mean, variance };
+    const [dx, dgamma, dbeta] = runFused("PolyphaseBatchNormGrad", inputs, { epsilon, training });
+    return { x: () => dx, gamma: () => dgamma, beta: () => dbeta };
+  });
+}
+
+function composedBatchNorm(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  epsilon: number,
+  training: boolean,
+): Tensor {
+  return differentiable({ x, gamma, beta }, (save) => {
+    const rstd = tf.rsqrt(tf.add(variance, epsilon));
+    const normalized = tf.mul(tf.sub(x, mean), rstd);
+    save(normalized, tf.mul(gamma, rstd));
+    return tf.add(tf.mul(normalized, gamma), beta);
+  }, (dy, normalized, scale) => ({
+    x: () => {
+      if (!training) return tf.mul(dy, scale);
+      const along = tf.mul(normalized, tf.mean(tf.mul(dy, normalized), 0));
+      return tf.mul(scale, tf.sub(tf.sub(dy, tf.mean(dy, 0)), along));
+    },
+    gamma: () => tf.sum(tf.mul(dy, normalized), 0),
+    beta: () => tf.sum(dy, 0),
+  }));
+}

@@ -1,0 +1,213 @@
+/**
+ * A team of workers that train one model together: starting them, telling them what to do, and hearing of their end.
+ *
+ * @module
+ */
+
+import { flatten } from "../../models/params.ts";
+import type { OptimizerState } from "../../models/optimizers/optimizer.ts";
+import type { Params } from "../../models/model.ts";
+import { PolyphaseError, StageError } from "../errors.ts";
+import type { Run } from "../pipe.ts";
+import type { Key } from "../random.ts";
+import type { Tokenized } from "../records.ts";
+import type { StepState } from "../train_step.ts";
+import { workerFault } from "./ability.ts";
+import { breakBarrier } from "./barrier.ts";
+import { readFlat, writeFlat } from "./flat.ts";
+import type { Answer, Job, Order, Turn } from "./job.ts";
+import { checkTravel, configOf, loadRegistry, type Parts } from "./parts.ts";
+import { shardOf } from "./shard.ts";
+import { createMemory, shareBytes } from "./shared_memory.ts";
+
+/** What a team is made for. */
+export interface TeamOptions {
+  /** How many workers, at least 2. */
+  readonly workers: number;
+  /** Model, optimizer and loss. Tokenizer and augmentations are those of the data. */
+  readonly parts: Pick<Parts, "model" | "optimizer" | "loss">;
+  /** Address of a module that exports a `registry` with the builders of all parts. */
+  readonly registryModule?: string;
+  /** What to train on. */
+  readonly data: Tokenized;
+  /** Training images with all their copies. */
+  readonly imagesPerEpoch: number;
+  /** Keys that a step's number is folded into. */
+  readonly keys: { readonly batch: Key; readonly model: Key };
+  /** What the tensors live on. */
+  readonly backend: Run["backend"];
+  /** Parameters and optimizer memory to begin with. They stay the caller's. */
+  readonly begin: { readonly params: Params; readonly optimizer: OptimizerState };
+}
+
+/** Workers that train one model together. */
+export interface Team {
+  /** How many. */
+  readonly workers: number;
+  /** Hands over the order of the images of an epoch, `[imagesPerEpoch]`. */
+  setOrder(order: Uint32Array): void;
+  /** Takes an optimizer step; gives back the mean loss over the batch before it. */
+  step(turn: Turn): Promise<number>;
+  /** The state after the last step. The caller disposes of its tensors. */
+  read(): Promise<StepState>;
+  /** Ends the workers, whatever they are doing. */
+  close(): void;
+}
+
+/**
+ * Starts workers and waits until they are ready.
+ *
+ * Each has a backend, a replica of the model and a share of the rows of each batch. The gradients of the shares meet in
+ * shared memory and are averaged, weighted by the number of rows, in the order of the workers, so the same number of
+ * workers gives the same bits however they are scheduled. Batches hold what they hold with one worker; only rounding
+ * differs, and what is taken over a batch inside the model, statistics of a batch norm for one, is taken over a share.
+ *
+ * @throws {StageError} if workers cannot run here, a part cannot be sent to them, or one does not start
+ */
+export async function startTeam(options: TeamOptions): Promise<Team> {
+  const { workers, data, begin, registryModule } = options;
+  const parts: Parts = { ...options.parts, tokenizer: data.tokenizer, augmentations: data.augmentations };
+  const fault = workerFault();
+  if (fault !== undefined) throw refusal(workers, fault.reason, fault.mend);
+  try {
+    checkTravel(parts, await loadRegistry(registryModule));
+  } catch (cause) {
+    if (!(cause instanceof PolyphaseError)) throw cause;
+    throw refusal(
+      workers,
+      `parts that workers cannot make: ${cause.message}`,
+      "give registryModule the address of a module that exports such a registry, or set workers: 1",
+    );
+  }
+
+  const leaves = flatten(begin.params);
+  const shapes = leaves.map(([, { shape }]) => shape);
+  const names = leaves.map(([name]) => name);
+  const slots = Object.keys(begin.optimizer.slots);
+  const memory = createMemory({
+    workers,
+    parameters: leaves.reduce((sum, [, { size }]) => sum + size, 0),
+    slots: slots.length,
+    imagesPerEpoch: options.imagesPerEpoch,
+  });
+  await writeFlat(leaves.map(([, leaf]) => leaf), memory.state[0]);
+  for (const [place, slot] of slots.entries()) {
+    await writeFlat(begin.optimizer.slots[slot], memory.state[1 + place]);
+  }
+  const job: Omit<Job, "index"> = {
+    workers,
+    backend: options.backend.name,
+    parts: configOf(parts),
+    registryModule,
+    image: data.image,
+    classes: data.classes,
+    pixels: shareBytes(data.train.images.pixels),
+    labels: shareBytes(data.train.labels),
+    keys: options.keys,
+    names,
+    shapes,
+    slots,
+    optimizerStep: begin.optimizer.step,
+    memory,
+  };
+
+  let waiting: PromiseWithResolvers<void> | undefined;
+  let missing = 0;
+  let optimizerStep = begin.optimizer.step;
+  let doing = "start";
+  let failure: StageError | undefined;
+  const threads: Worker[] = [];
+  const close = () => {
+    // A thread that is blocked there is not reached by `terminate`, and would keep the process alive.
+    breakBarrier(memory.barrier);
+    threads.forEach((thread) => thread.terminate());
+  };
+  const fail = (index: number, text: string) => {
+    close();
+    // The first failure counts: what the others say is most often its consequence.
+    failure ??= new StageError({
+      stage: "train",
+      seen: `worker ${index + 1} of ${workers} ended with "${text}"`,
+      expected: `all to ${doing}`,
+      mend: "mend that, or see whether workers: 1 does it too; the last evaluation is in the checkpoint",
+    });
+    waiting?.reject(failure);
+  };
+  /** Settles when every worker has answered, or one has failed. */
+  const all = (what: string): Promise<void> => {
+    doing = what;
+    missing = workers;
+    waiting = Promise.withResolvers();
+    // A worker can also fail while nothing is asked of it.
+    if (failure !== undefined) waiting.reject(failure);
+    return waiting.promise;
+  };
+  const tell = (order: Order, what: string): Promise<void> => {
+    const done = all(what);
+    for (const thread of threads) thread.postMessage(order);
+    return done;
+  };
+
+  const started = all("start");
+  try {
+    for (let index = 0; index < workers; index++) {
+      const thread = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+      threads.push(thread);
+      thread.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
+        if (answer.kind === "failed") return fail(index, answer.text);
+        optimizerStep = answer.optimizerStep;
+        if (--missing === 0) waiting?.resolve();
+      };
+      thread.onerror = (event) => {
+        event.preventDefault();
+        fail(index, event.message.split("\n")[0]);
+      };
+      thread.postMessage({ kind: "begin", job: { ...job, index } } satisfies Order);
+    }
+    await started;
+  } catch (cause) {
+    close();
+    throw cause;
+  }
+
+  return {
+    workers,
+    setOrder: (order) => memory.order.set(order),
+    async step(turn) {
+      await tell({ kind: "step", turn }, `finish step ${turn.step + 1}`);
+      const { count } = turn;
+      let sum = 0;
+      for (let index = 0; index < workers; index++) {
+        const { start, end } = shardOf(count, workers, index);
+        if (end > start) sum += (end - start) * memory.losses[index];
+      }
+      return sum / count;
+    },
+    async read() {
+      await tell({ kind: "publish" }, "hand over parameters");
+      if (memory.checksums.some((each) => each !== memory.checksums[0])) {
+        close();
+        throw new StageError({
+          stage: "train",
+          seen: `different parameters in the ${workers} workers`,
+          expected: "the same in all",
+          mend: "let the optimizer be a pure function, without clock or Math.random",
+        });
+      }
+      const [params, ...kept] = memory.state.map((flat) => readFlat(flat, shapes));
+      return {
+        names,
+        leaves: params,
+        optimizer: {
+          step: optimizerStep,
+          slots: Object.fromEntries(slots.map((slot, place) => [slot, kept[place]])),
+        },
+      };
+    },
+    close,
+  };
+}
+
+function refusal(workers: number, reason: string, mend: string): StageError {
+  return new StageError({ stage: "train", seen: reason, expected: `what ${workers} workers need`, mend });
+}
