@@ -73,7 +73,9 @@ await command(async (signal) => {
         const at = foldIn(key, plainSteps++);
         const base = data.get("base")!;
         const batch = await makeBatch(base, picks(base, flags.batchSize, at), at);
+        await selectBackend(flags.backend, { kernels: false });
         const loss = await plain.step(batch);
+        await selectBackend(flags.backend);
         tf.dispose([batch.tokens, batch.labels]);
         return loss;
       },

@@ -80,7 +80,9 @@ Deno.test({
       if (seen.has(href)) continue;
       seen.add(href);
       const code = (await Deno.readTextFile(new URL(href))).replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, "");
-      for (const [, name] of code.matchAll(/(?:^(?:im|ex)port\b[^;"]*?\bfrom|^import|\bimport\()\s*"([^"]+)"/gm)) {
+      for (
+        const [, name] of code.matchAll(/(?:^(?:im|ex)port\b[^;"]*?\bfrom|^import|\bimport\()\s*"([^"]+)"/gm)
+      ) {
         assertMatch(
           name,
           /^(\.{1,2}\/|npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+(\/|$)|node:)/,

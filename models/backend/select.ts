@@ -5,6 +5,9 @@
  */
 
 import { PolyphaseError } from "../../pipeline/errors.ts";
+import { installKernels, uninstallKernels } from "./kernels/install.ts";
+import type { KernelVariant } from "./kernels/instantiate.ts";
+import { SOURCES_HASH } from "./kernels/module.generated.ts";
 import { setWasmPaths, tf, TF_VERSION } from "./tf.ts";
 
 /** What tensors can live on: WASM-SIMD on the CPU, the GPU, or plain JavaScript. */
@@ -21,8 +24,17 @@ export interface Backend {
   readonly description: string;
 }
 
-/** The tensor engine and its version, as part of every run id. */
-export const tensorEngine: { readonly tfjs: string } = { tfjs: TF_VERSION };
+/** The tensor engine and our kernels with their versions, as part of every run id. */
+export const tensorEngine: { readonly tfjs: string; readonly kernels: string } = {
+  tfjs: TF_VERSION,
+  kernels: SOURCES_HASH.slice(0, 12),
+};
+
+/** What {@linkcode selectBackend} may be told. */
+export interface BackendOptions {
+  /** Whether the `wasm` backend gets our own kernels, or stays as TensorFlow.js made it, for comparison. Default true. */
+  readonly kernels?: boolean;
+}
 
 const MENDS: Record<BackendName, string> = {
   wasm: 'allow reading with --allow-read, or set "unstable": ["raw-imports"] in deno.json',
@@ -32,15 +44,22 @@ const MENDS: Record<BackendName, string> = {
 };
 
 /**
- * Makes TensorFlow.js use `name` and says what it runs on.
+ * Makes TensorFlow.js use `name`, with our kernels in place on `wasm`, and says what it runs on.
  *
  * On `webgpu` a tensor is read with `await tensor.data()` only: Deno cannot wait for a GPU in the middle of a call. What
  * the GPU refuses, such as a tensor beyond its limits, is thrown as a {@linkcode PolyphaseError} by the next read.
  *
  * @throws {PolyphaseError} if that backend does not start here
  */
-export async function selectBackend(name: BackendName): Promise<Backend> {
-  if (name === "wasm" && tf.getBackend() !== "wasm") await offerWasmBinary();
+export async function selectBackend(
+  name: BackendName,
+  { kernels = true }: BackendOptions = {},
+): Promise<Backend> {
+  if (name === "wasm" && tf.getBackend() !== "wasm") {
+    // Our kernels share the memory of the backend, which must not be shared with threads too. Workers are our threads.
+    tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
+    await offerWasmBinary();
+  }
   const adapter = name === "webgpu" ? await offerWebGpu() : undefined;
   const reason = await start(name);
   if (reason !== undefined) throw doesNotStart(name, reason);
@@ -48,7 +67,10 @@ export async function selectBackend(name: BackendName): Promise<Backend> {
   // Keeps the CPU backend from greeting its user with an advertisement.
   if (name === "cpu") (tf.backend() as unknown as { firstUse: boolean }).firstUse = false;
   if (name === "webgpu") throwWhatGpuRefuses(tf.backend() as unknown as WebGpuBackend);
-  return { name, description: describeBackend(name, adapter) };
+  if (name !== "wasm") return { name, description: describeBackend(name, adapter) };
+  if (!kernels) uninstallKernels();
+  const variant = kernels ? installKernels() : undefined;
+  return { name, description: describeBackend(name, adapter, variant) };
 }
 
 function doesNotStart(name: BackendName, reason: string): PolyphaseError {
@@ -138,9 +160,10 @@ async function offerWasmBinary(): Promise<void> {
   }
 }
 
-function describeBackend(name: BackendName, adapter?: GPUAdapterInfo): string {
+function describeBackend(name: BackendName, adapter?: GPUAdapterInfo, kernels?: KernelVariant): string {
+  const ours = kernels && (kernels === "simd" ? " with our kernels" : " with our kernels in relaxed SIMD");
   return {
-    wasm: "WASM-SIMD on one CPU core",
+    wasm: `WASM-SIMD on one CPU core${ours ?? ""}`,
     webgpu: `WebGPU on ${adapter && describeAdapter(adapter)}`,
     cpu: "plain JavaScript on one CPU core",
   }[name];

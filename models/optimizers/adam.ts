@@ -6,6 +6,8 @@
  * @module
  */
 
+import { areKernelsInUse } from "../backend/kernels/install.ts";
+import { adamStep } from "../backend/kernels/optimizer_steps.ts";
 import { tf } from "../backend/tf.ts";
 import type { Optimizer } from "./optimizer.ts";
 
@@ -37,6 +39,11 @@ export function adam(
     }),
     update(params, gradients, { step, slots }) {
       const next = step + 1;
+      if (areKernelsInUse()) {
+        const options = { learningRate, beta1, beta2, epsilon, step: next };
+        const { params: moved, ...kept } = adamStep(params, gradients, slots.mean, slots.square, options);
+        return { params: moved, state: { step: next, slots: kept } };
+      }
       const rate = learningRate / (1 - beta1 ** next);
       const scale = 1 / Math.sqrt(1 - beta2 ** next);
       const mean = gradients.map((gradient, index) =>

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { areKernelsInUse } from "../backend/kernels/install.ts";
+import { sgdStep } from "../backend/kernels/optimizer_steps.ts";
 import { type Tensor, tf } from "../backend/tf.ts";
 import type { Optimizer, OptimizerState } from "./optimizer.ts";
 
@@ -32,6 +34,12 @@ export function sgd(
       slots: momentum === 0 ? none : { momentum: params.map((each) => tf.zerosLike(each)) },
     }),
     update(params, gradients, { step, slots }) {
+      if (areKernelsInUse()) {
+        const options = { learningRate, momentum, nesterov, weightDecay };
+        const { params: moved, velocity } = sgdStep(params, gradients, slots.momentum ?? [], options);
+        const kept = momentum === 0 ? none : { momentum: velocity };
+        return { params: moved, state: { step: step + 1, slots: kept } };
+      }
       const decayed = weightDecay === 0
         ? gradients
         : gradients.map((gradient, index) => tf.add(gradient, tf.mul(params[index], weightDecay)));

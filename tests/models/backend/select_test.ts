@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { BACKENDS, selectBackend, tensorEngine } from "../../../models/backend/select.ts";
+import { areKernelsInstalled } from "../../../models/backend/kernels/install.ts";
 import { tf, TF_VERSION } from "../../../models/backend/tf.ts";
 import { PolyphaseError } from "../../../pipeline/errors.ts";
 import { permitted } from "../../support.ts";
@@ -15,7 +16,13 @@ Deno.test({
   sanitizeOps: true,
   sanitizeResources: true,
   async fn() {
-    assertEquals(await selectBackend("wasm"), { name: "wasm", description: "WASM-SIMD on one CPU core" });
+    const plain = { name: "wasm", description: "WASM-SIMD on one CPU core" } as const;
+    assertEquals(await selectBackend("wasm", { kernels: false }), plain);
+    assert(!areKernelsInstalled());
+    const { name, description } = await selectBackend("wasm");
+    assertEquals(name, "wasm");
+    assertMatch(description, /^WASM-SIMD on one CPU core with our kernels( in relaxed SIMD)?$/);
+    assert(areKernelsInstalled());
     assertEquals(tf.getBackend(), "wasm");
     const [a, b] = [tf.tensor2d([[1, 2], [3, 4]]), tf.tensor2d([[1, 0], [0, 2]])];
     const product = tf.matMul(a, b);
@@ -83,7 +90,8 @@ Deno.test("selectBackend: a backend that does not start fails in one line with t
 });
 
 Deno.test("tensorEngine: names the version that is pinned", () => {
-  assertEquals(tensorEngine, { tfjs: "4.22.0" });
+  assertEquals(tensorEngine.tfjs, "4.22.0");
+  assertMatch(tensorEngine.kernels, /^[0-9a-f]{12}$/);
   assertEquals(TF_VERSION, "4.22.0");
   assertEquals(BACKENDS, ["wasm", "webgpu", "cpu"]);
 });
