@@ -1,5 +1,6 @@
 /**
- * `deno task bench`: what one training step of each model costs, beside the base model written in plain TensorFlow.js.
+ * `deno task bench`: what one training step of each model costs, beside the base model written in plain TensorFlow.js,
+ * and what each operation costs on our kernels, beside vanilla TensorFlow.js.
  *
  * @module
  */
@@ -19,19 +20,24 @@ import type { Tokenized } from "../pipeline/records.ts";
 import { decimals } from "../pipeline/report/format.ts";
 import { tableText } from "../pipeline/report/table.ts";
 import { type StepState, trainStep } from "../pipeline/train_step.ts";
-import { type Contender, measure } from "./bench/contender.ts";
+import { compareOps, type OpRow, opsText } from "./bench/compare_ops.ts";
+import { type Contender, measure, type Measured } from "./bench/contender.ts";
+import { localSide, TURN_MS } from "./bench/op_side.ts";
+import { OPS } from "./bench/ops.ts";
 import { plainBase } from "./bench/plain_tfjs.ts";
+import { vanillaSide } from "./bench/vanilla_side.ts";
 import { command } from "./command.ts";
 import { pickFlags } from "./common_flags.ts";
-import type { Usage } from "./flag.ts";
-import { parseFlags } from "./flags.ts";
+import type { FlagValues, Usage } from "./flag.ts";
+import { parseFlags, UsageError } from "./flags.ts";
 import { dataOf, type ModelName, MODELS } from "./fmnist_adaptive/models.ts";
 
 const USAGE = {
   task: "bench",
   summary:
     "Times one training step of each model of fmnist-adaptive, the making of its batch included, beside the base " +
-    "model in plain TensorFlow.js. All take turns in one process. Run it with nothing else running.",
+    "model in plain TensorFlow.js; all take turns in one process. Then times operations one by one on our kernels and, " +
+    "in turns, on vanilla TensorFlow.js in a process of its own. Run it with nothing else running.",
   flags: [
     {
       name: "rounds",
@@ -47,17 +53,84 @@ const USAGE = {
       default: 50,
       min: 1,
       group: "Timing",
-      help: "Steps of each model in a round.",
+      help: `Steps of each model in a round, and runs of each op, of which none begins after ${TURN_MS} ms.`,
+    },
+    {
+      name: "only",
+      kind: "string",
+      choices: ["models", "ops"],
+      group: "Timing",
+      help: "Time the models alone, or the ops alone; ops are timed on the backend wasm.",
+    },
+    {
+      name: "ops",
+      kind: "list",
+      of: "string",
+      choices: OPS.map(({ name }) => name),
+      group: "Timing",
+      help: "Time these ops; without it all.",
     },
     ...pickFlags(["dataset", "data", "batch-size", "seed", "backend", "json"], { "batch-size": 32 }),
   ],
-  notes:
-    "Columns (lower is better): ms of a step, median and least over the rounds; ratio to base in the same round.",
+  notes: [
+    "Columns of the models (lower is better): ms of a step, median and least over the rounds; ratio to base in the",
+    "same round.",
+    "Columns of the ops: ms of a run, median and least over the rounds, and GFLOPS at the median, ours and vanilla's;",
+    "ratio of vanilla's ms to ours in the same round (higher is better); our tensors and bytes before and after. Vanilla",
+    "composes gelu, layer-norm and the optimizers of its operations, and has no kernel for what shows a dash.",
+  ].join("\n"),
 } as const satisfies Usage;
+
+type Flags = FlagValues<typeof USAGE.flags>;
 
 await command(async (signal) => {
   const flags = parseFlags(USAGE, Deno.args);
+  expectTogether(flags);
   const backend = await selectBackend(flags.backend);
+  const { rows, leaked }: ModelTimes = flags.only === "ops"
+    ? { rows: [], leaked: 0 }
+    : await timeModels(flags, signal);
+  if (!flags.json && flags.only !== "ops") {
+    console.log(tableText({
+      caption:
+        `One training step of ${flags.batchSize} images on ${backend.description}; ${leaked} tensors leaked.`,
+      columns: [
+        { key: "model", label: "model" },
+        { key: "median_ms", label: "median ms", format: decimals(3) },
+        { key: "min_ms", label: "min ms", format: decimals(3) },
+        { key: "ratio", label: "ratio to base", format: decimals(2) },
+      ],
+      rows,
+    }));
+  }
+  const ops = flags.only === "models" || flags.backend !== "wasm" ? [] : await timeOps(flags, signal);
+  if (flags.json) {
+    const { batchSize } = flags;
+    console.log(JSON.stringify({ task: "bench", backend, batchSize, leaked, results: rows, ops }, null, 2));
+  } else if (ops.length > 0) {
+    console.log(`${flags.only === "ops" ? "" : "\n"}${opsText(ops)}`);
+  }
+});
+
+/** @throws {UsageError} if flags are given that contradict each other */
+function expectTogether({ backend, only, ops }: Flags): void {
+  if (only === "models" && ops !== undefined) {
+    throw new UsageError("--only models and --ops exclude each other: give one of them. See --help.");
+  }
+  if (backend !== "wasm" && (only === "ops" || ops !== undefined)) {
+    throw new UsageError(
+      `Ops are timed on the backend wasm, not ${backend}: leave out --backend. See --help.`,
+    );
+  }
+}
+
+/** What training steps took, as rows, and the tensors that leaked meanwhile. */
+interface ModelTimes {
+  readonly rows: readonly { model: string; median_ms: number; min_ms: number; ratio: number }[];
+  readonly leaked: number;
+}
+
+async function timeModels(flags: Flags, signal: AbortSignal): Promise<ModelTimes> {
   const dataset = sharedDataset(datasetByName(flags.dataset, { size: 14, dir: flags.data }));
   const key = keyOf(flags.seed);
   const data = new Map<ModelName, Tokenized>();
@@ -82,7 +155,7 @@ await command(async (signal) => {
     },
   ];
   const before = tf.memory().numTensors;
-  const measured = await measure(contenders, flags, signal);
+  const measured: Measured[] = await measure(contenders, flags, signal);
   const leaked = tf.memory().numTensors - before;
   const rows = measured.map(({ name, median, min, ratio }) => ({
     model: name,
@@ -90,24 +163,18 @@ await command(async (signal) => {
     min_ms: min,
     ratio,
   }));
-  if (flags.json) {
-    console.log(
-      JSON.stringify({ task: "bench", backend, batchSize: flags.batchSize, leaked, results: rows }, null, 2),
-    );
-    return;
+  return { rows, leaked };
+}
+
+async function timeOps({ ops: names, rounds, repeats }: Flags, signal: AbortSignal): Promise<OpRow[]> {
+  const ops = OPS.filter(({ name }) => names === undefined || names.includes(name));
+  const vanilla = vanillaSide();
+  try {
+    return await compareOps({ ops, ours: localSide(), vanilla, rounds, repeats }, signal);
+  } finally {
+    await vanilla.end();
   }
-  console.log(tableText({
-    caption:
-      `One training step of ${flags.batchSize} images on ${backend.description}; ${leaked} tensors leaked.`,
-    columns: [
-      { key: "model", label: "model" },
-      { key: "median_ms", label: "median ms", format: decimals(3) },
-      { key: "min_ms", label: "min ms", format: decimals(3) },
-      { key: "ratio", label: "ratio to base", format: decimals(2) },
-    ],
-    rows,
-  }));
-});
+}
 
 /** Training steps of a model of Polyphase, one after another. */
 function polyphaseStep(name: ModelName, data: Tokenized, batchSize: number, key: Key): Contender {

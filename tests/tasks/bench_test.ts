@@ -95,9 +95,10 @@ Deno.test({
 });
 
 taskTest("--json prints one document with a row for each contender, and leaks no tensor", async () => {
-  const { code, stdout, stderr } = await runTask("tasks/bench.ts", [...QUICK, "--json"]);
+  const { code, stdout, stderr } = await runTask("tasks/bench.ts", [...QUICK, "--only", "models", "--json"]);
   assertEquals([code, stderr], [0, ""]);
-  const { results, ...head } = JSON.parse(stdout);
+  const { results, ops, ...head } = JSON.parse(stdout);
+  assertEquals(ops, []);
   assertMatch(head.backend.description, /^WASM-SIMD on one CPU core with our kernels/);
   assertEquals({ ...head, backend: head.backend.name }, {
     task: "bench",
@@ -116,6 +117,7 @@ taskTest("--json prints one document with a row for each contender, and leaks no
 taskTest("prints a table that says what was measured and on what", async () => {
   const { code, stdout } = await runTask("tasks/bench.ts", [...QUICK, "--backend", "cpu"]);
   assertEquals(code, 0);
+  assert(!stdout.includes("Op by op"), "ops are timed on wasm alone");
   assertStringIncludes(
     stdout.replaceAll(/\s+/g, " "),
     "One training step of 8 images on plain JavaScript on one CPU core; 0 tensors leaked.",
@@ -128,7 +130,8 @@ taskTest("prints a table that says what was measured and on what", async () => {
 taskTest("--help lists every flag and tells which way is better; a wrong command line exits 2", async () => {
   const { code, stdout } = await runTask("tasks/bench.ts", ["--help"]);
   assertEquals(code, 0);
-  const flags = ["rounds", "repeats", "dataset", "data", "batch-size", "seed", "backend", "json", "help"];
+  const timing = ["rounds", "repeats", "only", "ops"];
+  const flags = [...timing, "dataset", "data", "batch-size", "seed", "backend", "json", "help"];
   assertEquals([...stdout.matchAll(/^ {2}--([\w-]+)/gm)].map(([, name]) => name).sort(), flags.sort());
   assertStringIncludes(stdout, "lower is better");
   for (

@@ -8,8 +8,10 @@
 import { PolyphaseError } from "../../../pipeline/errors.ts";
 import { tf } from "../tf.ts";
 import { type Kernels, kernelsOf, type KernelVariant } from "./instantiate.ts";
+import { attention, attentionGrad } from "./register/attention.ts";
 import { batchMatMul } from "./register/batch_mat_mul.ts";
 import { batchMatMulGradient } from "./register/batch_mat_mul_gradient.ts";
+import { batchNorm, batchNormGrad, moments } from "./register/batch_norm.ts";
 import { conv2d, conv2dBackpropFilter, conv2dBackpropInput } from "./register/conv2d.ts";
 import { conv2dGradient, depthwiseConv2dGradient } from "./register/conv2d_gradient.ts";
 import {
@@ -17,6 +19,7 @@ import {
   depthwiseConv2dBackpropFilter,
   depthwiseConv2dBackpropInput,
 } from "./register/depthwise_conv2d.ts";
+import { dropoutMask } from "./register/dropout_mask.ts";
 import { fusedConv2d } from "./register/fused_conv2d.ts";
 import { fusedMatMul } from "./register/fused_mat_mul.ts";
 import type { KernelCall, KernelDefinition } from "./register/kernel.ts";
@@ -85,6 +88,12 @@ const DEFINITIONS: readonly KernelDefinition[] = [
   logSoftmaxGrad,
   softmaxCrossEntropy,
   softmaxCrossEntropyGrad,
+  attention,
+  attentionGrad,
+  moments,
+  batchNorm,
+  batchNormGrad,
+  dropoutMask,
 ];
 
 /** What TensorFlow.js had under each name, while ours are in their place; nothing where it had no such kernel. */

@@ -8,6 +8,8 @@
  */
 
 import { PolyphaseError } from "../../../pipeline/errors.ts";
+import type { AttentionExports } from "./attention_exports.ts";
+import type { ChannelExports } from "./channel_exports.ts";
 import { PLAIN_SIMD, RELAXED_SIMD } from "./module.generated.ts";
 import type { VectorExports } from "./vector_exports.ts";
 import type { TensorInfo, WasmBackend } from "./wasm_backend.ts";
@@ -19,7 +21,7 @@ export type KernelVariant = "relaxed-simd" | "simd";
 /**
  * What the WASM module exports; `assembly/` documents each. Addresses are in bytes, steps in elements.
  */
-export interface KernelExports extends VectorExports, WindowExports {
+export interface KernelExports extends AttentionExports, ChannelExports, VectorExports, WindowExports {
   /** Products of matrices. */
   gemm(
     count: number,

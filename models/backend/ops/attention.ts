@@ -34,21 +34,23 @@ export interface AttentionOptions extends ExactOption {
  * @throws {PolyphaseError} if the shapes do not fit
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
-  expectShapes(q, k, v);
-  const scores = [q.shape[0], q.shape[1]!, q.shape[2]!, k.shape[2]!];
-  const bias = options.bias && rank4("bias", options.bias, scores);
-  const mask = options.mask && rank4("mask", options.mask, scores);
-  if (mask && mask.dtype !== "bool") {
-    throw new PolyphaseError(
-      `attention got a mask of ${mask.dtype}, expected bool: compare it, or give it as bias if it is to be added`,
-    );
-  }
-  const inputs = { q, k, v, bias, mask };
-  const scale = options.scale ?? 1 / Math.sqrt(q.shape[3]!);
-  if (isExact(options)) return tf.matMul(masked(exactSoftmax(scoresOf(inputs, scale)), mask), v);
-  return hasFused("PolyphaseAttention", "PolyphaseAttentionGrad")
-    ? fusedAttention(inputs, scale)
-    : composedAttention(inputs, scale);
+  return tf.tidy(() => {
+    expectShapes(q, k, v);
+    const scores = [q.shape[0], q.shape[1]!, q.shape[2]!, k.shape[2]!];
+    const bias = options.bias && rank4("bias", options.bias, scores);
+    const mask = options.mask && rank4("mask", options.mask, scores);
+    if (mask && mask.dtype !== "bool") {
+      throw new PolyphaseError(
+        `attention got a mask of ${mask.dtype}, expected bool: compare it, or give it as bias if it is to be added`,
+      );
+    }
+    const inputs = { q, k, v, bias, mask };
+    const scale = options.scale ?? 1 / Math.sqrt(q.shape[3]!);
+    if (isExact(options)) return tf.matMul(masked(exactSoftmax(scoresOf(inputs, scale)), mask), v);
+    return hasFused("PolyphaseAttention", "PolyphaseAttentionGrad")
+      ? fusedAttention(inputs, scale)
+      : composedAttention(inputs, scale);
+  });
 }
 
 /** What attention works on; bias and mask have rank 4. */

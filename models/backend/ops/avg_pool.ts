@@ -36,13 +36,15 @@ export interface AvgPoolOptions extends ExactOption {
  * @throws {PolyphaseError} if `x` has another rank, no window fits, or the padding is not shorter than the window
  */
 export function avgPool(x: Tensor, options: AvgPoolOptions): Tensor {
-  const { size, strides = size, padding = 0, countIncludePad = true } = options;
-  const window = windowOver("avgPool", x.shape, { kernel: size, strides, padding });
-  expectShorterPadding("avgPool", window);
-  const isPadded = explicitPadding(window).flat().some((length) => length > 0);
-  const mean = isExact(options) ? exactMean(x, window) : fastMean(x, window, isPadded);
-  if (countIncludePad || !isPadded) return mean;
-  return tf.mul(mean, detached(() => areaOverCount(x.shape, window)));
+  return tf.tidy(() => {
+    const { size, strides = size, padding = 0, countIncludePad = true } = options;
+    const window = windowOver("avgPool", x.shape, { kernel: size, strides, padding });
+    expectShorterPadding("avgPool", window);
+    const isPadded = explicitPadding(window).flat().some((length) => length > 0);
+    const mean = isExact(options) ? exactMean(x, window) : fastMean(x, window, isPadded);
+    if (countIncludePad || !isPadded) return mean;
+    return tf.mul(mean, detached(() => areaOverCount(x.shape, window)));
+  });
 }
 
 /** Mean over whole windows, zeros around the image included. */

@@ -51,6 +51,17 @@ export function batchNorm(
   variance: Tensor,
   options: BatchNormOptions,
 ): BatchNormResult {
+  return tf.tidy(() => ({ ...batchNormOf(x, gamma, beta, mean, variance, options) }));
+}
+
+function batchNormOf(
+  x: Tensor,
+  gamma: Tensor,
+  beta: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  options: BatchNormOptions,
+): BatchNormResult {
   const { training, epsilon = 1e-5, momentum = 0.1 } = options;
   const rows = asRows("batchNorm", x);
   const [count, channels] = rows.shape;

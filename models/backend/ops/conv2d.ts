@@ -42,19 +42,21 @@ export interface Conv2dOptions extends ExactOption {
  * @throws {PolyphaseError} if the shapes do not fit
  */
 export function conv2d(x: Tensor, filter: Tensor, options: Conv2dOptions = {}): Tensor {
-  const { strides = 1, padding = 0, dilations = 1, groups = 1 } = options;
-  expectFilter(x.shape, filter.shape, groups);
-  const kernel = [filter.shape[0], filter.shape[1]!] as const;
-  const window = windowOver("conv2d", x.shape, { kernel, strides, padding, dilations });
-  const attrs = attributes(x, filter, window, groups);
-  if (isExact(options)) return columnForward(x, filter, window, attrs);
-  return differentiable({ x, filter }, (save) => {
-    save(x, filter);
-    return forward(x, filter, window, attrs);
-  }, (dy, x, filter) => ({
-    x: () => inputGrad(dy, filter, window, attrs),
-    filter: () => filterGrad(dy, x, window, attrs),
-  }));
+  return tf.tidy(() => {
+    const { strides = 1, padding = 0, dilations = 1, groups = 1 } = options;
+    expectFilter(x.shape, filter.shape, groups);
+    const kernel = [filter.shape[0], filter.shape[1]!] as const;
+    const window = windowOver("conv2d", x.shape, { kernel, strides, padding, dilations });
+    const attrs = attributes(x, filter, window, groups);
+    if (isExact(options)) return columnForward(x, filter, window, attrs);
+    return differentiable({ x, filter }, (save) => {
+      save(x, filter);
+      return forward(x, filter, window, attrs);
+    }, (dy, x, filter) => ({
+      x: () => inputGrad(dy, filter, window, attrs),
+      filter: () => filterGrad(dy, x, window, attrs),
+    }));
+  });
 }
 
 function expectFilter(input: readonly number[], filter: readonly number[], groups: number): void {

@@ -23,7 +23,7 @@ import { hasFused, runFused } from "./fused_kernels.ts";
  * @throws {PolyphaseError} if the rate is not in [0, 1]
  */
 export function dropout(x: Tensor, rate: number, key: Key): Tensor {
-  return multiplyByMask("dropout", x, rate, key, x.shape);
+  return tf.tidy(() => multiplyByMask("dropout", x, rate, key, x.shape));
 }
 
 /**
@@ -36,7 +36,8 @@ export function dropout(x: Tensor, rate: number, key: Key): Tensor {
  * @throws {PolyphaseError} if the rate is not in [0, 1]
  */
 export function dropPath(x: Tensor, rate: number, key: Key): Tensor {
-  return multiplyByMask("dropPath", x, rate, key, x.shape.map((length, axis) => axis === 0 ? length : 1));
+  const shape = x.shape.map((length, axis) => axis === 0 ? length : 1);
+  return tf.tidy(() => multiplyByMask("dropPath", x, rate, key, shape));
 }
 
 function multiplyByMask(op: string, x: Tensor, rate: number, key: Key, shape: readonly number[]): Tensor {

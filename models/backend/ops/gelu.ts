@@ -19,19 +19,21 @@ export interface GeluOptions extends ExactOption {
 
 /** GELU of every element of `x`, of any shape. */
 export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
-  const { approximate = "none" } = options;
-  if (isExact(options)) return exactGelu(x, approximate);
-  if (hasFused("PolyphaseGelu", "PolyphaseGeluGrad")) {
+  return tf.tidy(() => {
+    const { approximate = "none" } = options;
+    if (isExact(options)) return exactGelu(x, approximate);
+    if (hasFused("PolyphaseGelu", "PolyphaseGeluGrad")) {
+      return differentiable({ x }, (save) => {
+        save(x);
+        return runFused("PolyphaseGelu", { x }, { approximate })[0];
+      }, (dy, x) => ({ x: () => runFused("PolyphaseGeluGrad", { dy, x }, { approximate })[0] }));
+    }
     return differentiable({ x }, (save) => {
-      save(x);
-      return runFused("PolyphaseGelu", { x }, { approximate })[0];
-    }, (dy, x) => ({ x: () => runFused("PolyphaseGeluGrad", { dy, x }, { approximate })[0] }));
-  }
-  return differentiable({ x }, (save) => {
-    const factor = composedFactor(x, approximate);
-    save(x, factor);
-    return timesFactor(x, factor);
-  }, (dy, x, factor) => ({ x: () => composedGeluGrad(dy, x, factor, approximate) }));
+      const factor = composedFactor(x, approximate);
+      save(x, factor);
+      return timesFactor(x, factor);
+    }, (dy, x, factor) => ({ x: () => composedGeluGrad(dy, x, factor, approximate) }));
+  });
 }
 
 /** GELU of plain operations, with right second derivatives. */

@@ -27,16 +27,18 @@ export interface LayerNormOptions extends ExactOption {
  * @throws {PolyphaseError} if the shapes do not fit
  */
 export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, options: LayerNormOptions = {}): Tensor {
-  const { epsilon = 1e-5 } = options;
-  const rows = asRows("layerNorm", x);
-  expectFeatures("layerNorm", rows.shape[1]!, { gamma, beta });
-  if (x.size === 0) return ofNothing([x, gamma, beta], () => tf.zeros(x.shape));
-  const y = isExact(options)
-    ? tf.add(tf.mul(exactNormalized(rows, epsilon), gamma), beta)
-    : hasFused("PolyphaseLayerNorm", "PolyphaseLayerNormGrad")
-    ? fusedLayerNorm(rows, gamma, beta, epsilon)
-    : composedLayerNorm(rows, gamma, beta, epsilon);
-  return fromRows(y, x.shape);
+  return tf.tidy(() => {
+    const { epsilon = 1e-5 } = options;
+    const rows = asRows("layerNorm", x);
+    expectFeatures("layerNorm", rows.shape[1]!, { gamma, beta });
+    if (x.size === 0) return ofNothing([x, gamma, beta], () => tf.zeros(x.shape));
+    const y = isExact(options)
+      ? tf.add(tf.mul(exactNormalized(rows, epsilon), gamma), beta)
+      : hasFused("PolyphaseLayerNorm", "PolyphaseLayerNormGrad")
+      ? fusedLayerNorm(rows, gamma, beta, epsilon)
+      : composedLayerNorm(rows, gamma, beta, epsilon);
+    return fromRows(y, x.shape);
+  });
 }
 
 function exactNormalized(x: Tensor, epsilon: number): Tensor {

@@ -27,24 +27,26 @@ export interface LinearOptions extends ExactOption {
  * @throws {PolyphaseError} if the shapes do not fit
  */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null, options: LinearOptions = {}): Tensor {
-  const { activation = "none" } = options;
-  const [inputs, outputs] = weight.shape as [number, number];
-  if (weight.rank !== 2 || x.shape.at(-1) !== inputs) {
-    throw new PolyphaseError(
-      `linear got x [${x.shape}] and weight [${weight.shape}], expected [..., in] and [in, out]: ` +
-        `their in must be the same`,
-    );
-  }
-  if (bias !== null) expectFeatures("linear", outputs, { bias });
-  const shape = [...x.shape.slice(0, -1), outputs];
-  if (x.size === 0 && inputs > 0) {
-    return ofNothing(bias === null ? [x, weight] : [x, weight, bias], () => tf.zeros(shape));
-  }
-  const rows = asRows("linear", x);
-  const y = isExact(options)
-    ? exactActivation(affine(rows, weight, bias), activation)
-    : fastLinear(rows, weight, bias, activation);
-  return fromRows(y, shape);
+  return tf.tidy(() => {
+    const { activation = "none" } = options;
+    const [inputs, outputs] = weight.shape as [number, number];
+    if (weight.rank !== 2 || x.shape.at(-1) !== inputs) {
+      throw new PolyphaseError(
+        `linear got x [${x.shape}] and weight [${weight.shape}], expected [..., in] and [in, out]: ` +
+          `their in must be the same`,
+      );
+    }
+    if (bias !== null) expectFeatures("linear", outputs, { bias });
+    const shape = [...x.shape.slice(0, -1), outputs];
+    if (x.size === 0 && inputs > 0) {
+      return ofNothing(bias === null ? [x, weight] : [x, weight, bias], () => tf.zeros(shape));
+    }
+    const rows = asRows("linear", x);
+    const y = isExact(options)
+      ? exactActivation(affine(rows, weight, bias), activation)
+      : fastLinear(rows, weight, bias, activation);
+    return fromRows(y, shape);
+  });
 }
 
 function fastLinear(x: Tensor, weight: Tensor, bias: Tensor | null, activation: Activation): Tensor {

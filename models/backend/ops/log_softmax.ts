@@ -17,8 +17,10 @@ import { shifted } from "./softmax.ts";
  * @throws {PolyphaseError} if `x` is a scalar
  */
 export function logSoftmax(x: Tensor, options: ExactOption = {}): Tensor {
-  const rows = asRows("logSoftmax", x);
-  return fromRows(isExact(options) ? exactLogSoftmax(rows) : fastLogSoftmax(rows), x.shape);
+  return tf.tidy(() => {
+    const rows = asRows("logSoftmax", x);
+    return fromRows(isExact(options) ? exactLogSoftmax(rows) : fastLogSoftmax(rows), x.shape);
+  });
 }
 
 function fastLogSoftmax(x: Tensor): Tensor {

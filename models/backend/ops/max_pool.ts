@@ -35,22 +35,24 @@ export interface MaxPoolOptions extends ExactOption {
  * @throws {PolyphaseError} if `x` has another rank, no window fits, or the padding is not shorter than the window
  */
 export function maxPool(x: Tensor, options: MaxPoolOptions): Tensor {
-  const { size, strides = size, padding = 0 } = options;
-  const window = windowOver("maxPool", x.shape, { kernel: size, strides, padding });
-  expectShorterPadding("maxPool", window);
-  if (isExact(options)) return exactMaxPool(x, window);
-  const isFused = hasFused("PolyphaseMaxPoolGrad");
-  // The WASM backend's own gradient forgets every window whose maximum is not positive.
-  if (!isFused && tf.getBackend() !== "wasm") return ownMaxPool(x, window);
-  return differentiable({ x }, (save) => {
-    save(x);
-    return ownMaxPool(x, window);
-  }, (dy, x) => ({
-    x: () =>
-      isFused
-        ? runFused("PolyphaseMaxPoolGrad", { dy, x }, attributes(x, dy, window))[0]
-        : composedMaxPoolGrad(dy, x, window),
-  }));
+  return tf.tidy(() => {
+    const { size, strides = size, padding = 0 } = options;
+    const window = windowOver("maxPool", x.shape, { kernel: size, strides, padding });
+    expectShorterPadding("maxPool", window);
+    if (isExact(options)) return exactMaxPool(x, window);
+    const isFused = hasFused("PolyphaseMaxPoolGrad");
+    // The WASM backend's own gradient forgets every window whose maximum is not positive.
+    if (!isFused && tf.getBackend() !== "wasm") return ownMaxPool(x, window);
+    return differentiable({ x }, (save) => {
+      save(x);
+      return ownMaxPool(x, window);
+    }, (dy, x) => ({
+      x: () =>
+        isFused
+          ? runFused("PolyphaseMaxPoolGrad", { dy, x }, attributes(x, dy, window))[0]
+          : composedMaxPoolGrad(dy, x, window),
+    }));
+  });
 }
 
 function ownMaxPool(x: Tensor, window: Window): Tensor {

@@ -16,8 +16,10 @@ import { asRows, fromRows } from "./rows.ts";
  * @throws {PolyphaseError} if `x` is a scalar
  */
 export function softmax(x: Tensor, options: ExactOption = {}): Tensor {
-  const rows = asRows("softmax", x);
-  return fromRows(isExact(options) ? exactSoftmax(rows) : fastSoftmax(rows), x.shape);
+  return tf.tidy(() => {
+    const rows = asRows("softmax", x);
+    return fromRows(isExact(options) ? exactSoftmax(rows) : fastSoftmax(rows), x.shape);
+  });
 }
 
 function fastSoftmax(x: Tensor): Tensor {

@@ -30,26 +30,28 @@ export function softmaxCrossEntropy(
   labels: Tensor,
   options: SoftmaxCrossEntropyOptions = {},
 ): Tensor {
-  const { labelSmoothing = 0 } = options;
-  if (String(logits.shape) !== String(labels.shape)) {
-    throw new PolyphaseError(
-      `softmaxCrossEntropy got logits [${logits.shape}] and labels [${labels.shape}], expected one shape: ` +
-        `give labels as one-hot`,
-    );
-  }
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-    throw new PolyphaseError(
-      `softmaxCrossEntropy got labelSmoothing ${labelSmoothing}, expected 0 to 1: 0 is none, 0.1 is usual`,
-    );
-  }
-  // The mean over nothing.
-  if (logits.size === 0) return ofNothing([logits, labels], () => tf.scalar(NaN));
-  const rows = asRows("softmaxCrossEntropy", logits);
-  const targets = tf.cast(asRows("softmaxCrossEntropy", labels), "float32");
-  if (isExact(options)) return meanLoss(exactLogSoftmax(rows), smoothed(targets, labelSmoothing));
-  return hasFused("PolyphaseSoftmaxCrossEntropy", "PolyphaseSoftmaxCrossEntropyGrad")
-    ? fusedLoss(rows, targets, labelSmoothing)
-    : composedLoss(rows, targets, labelSmoothing);
+  return tf.tidy(() => {
+    const { labelSmoothing = 0 } = options;
+    if (String(logits.shape) !== String(labels.shape)) {
+      throw new PolyphaseError(
+        `softmaxCrossEntropy got logits [${logits.shape}] and labels [${labels.shape}], expected one shape: ` +
+          `give labels as one-hot`,
+      );
+    }
+    if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+      throw new PolyphaseError(
+        `softmaxCrossEntropy got labelSmoothing ${labelSmoothing}, expected 0 to 1: 0 is none, 0.1 is usual`,
+      );
+    }
+    // The mean over nothing.
+    if (logits.size === 0) return ofNothing([logits, labels], () => tf.scalar(NaN));
+    const rows = asRows("softmaxCrossEntropy", logits);
+    const targets = tf.cast(asRows("softmaxCrossEntropy", labels), "float32");
+    if (isExact(options)) return meanLoss(exactLogSoftmax(rows), smoothed(targets, labelSmoothing));
+    return hasFused("PolyphaseSoftmaxCrossEntropy", "PolyphaseSoftmaxCrossEntropyGrad")
+      ? fusedLoss(rows, targets, labelSmoothing)
+      : composedLoss(rows, targets, labelSmoothing);
+  });
 }
 
 function smoothed(labels: Tensor, smoothing: number): Tensor {

@@ -13,3 +13,6 @@ export { sumAxis, sumScratch, maxAxis } from "./reduce";
 export { segmentSum } from "./segment_sum";
 export { sgdStep, adamStep, sumOfSquares } from "./optimizer";
 export { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from "./pool";
+export { attention, attentionGrad, attentionGradScratch, attentionScratch } from "./attention";
+export { batchNorm, batchNormGrad, batchNormScratch, moments } from "./batch_norm";
+export { dropoutMask } from "./dropout_mask";
