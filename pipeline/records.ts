@@ -55,7 +55,7 @@ export interface HistoryRow {
 
 /** What training took. Measured with the run's clock; not part of what a seed determines. */
 export interface Timing {
-  /** Seconds of training and evaluation, over all sessions of a resumed run. */
+  /** Seconds of training and evaluation, over all parts of a resumed run. */
   readonly seconds: number;
   /** Median milliseconds of one optimizer step, the making of its batch included. */
   readonly msPerStep: number;
