@@ -31,9 +31,10 @@ export * from "./datasets/shift.ts";
 export * from "./datasets/synthetic.ts";
 export type { Access, Outcome, System } from "./datasets/system.ts";
 
+export type { GeluApproximation } from "./models/backend/ops/fused_kernels.ts";
+export { gelu, type GeluOptions } from "./models/backend/ops/gelu.ts";
 export * from "./models/backend/select.ts";
 export { type Tensor, tf } from "./models/backend/tf.ts";
-export * from "./models/layers/gelu.ts";
 export * from "./models/layers/linear.ts";
 export * from "./models/losses.ts";
 export * from "./models/model.ts";

@@ -7,7 +7,7 @@
  */
 
 /** SHA-256 of the sources that these were compiled from. */
-export const SOURCES_HASH: string = "df1783e4ee78ca6c91a4eb2cfb5ef6e1efc3ae890df967a13623a306961647b5";
+export const SOURCES_HASH: string = "72c0cc4f85b3103d82569afe8894c06634e53aaefac4e443e0d42bb4b7efeff8";
 
 /** For engines with relaxed SIMD: multiplications and additions are fused. */
 export const RELAXED_SIMD: string = [

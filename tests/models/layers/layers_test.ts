@@ -7,7 +7,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
 import { selectBackend } from "../../../models/backend/select.ts";
 import { type Tensor, tf } from "../../../models/backend/tf.ts";
-import { gelu } from "../../../models/layers/gelu.ts";
+import { gelu } from "../../../models/backend/ops/gelu.ts";
 import { initLinear, linear } from "../../../models/layers/linear.ts";
 import { keyOf } from "../../../pipeline/random.ts";
 import { bitsOf } from "../../pipeline/fixtures.ts";

@@ -43,7 +43,6 @@ function partBytes(keys: i32, dim: i32, width: i32): usize {
 }
 
 /** C[rows, columns] = A B, C contiguous. */
-// @ts-ignore: decorator
 @inline
 function product(
   rows: i32, columns: i32, depth: i32, a: usize, aRow: usize, aColumn: usize, b: usize, bRow: usize, bColumn: usize,
@@ -53,7 +52,6 @@ function product(
 }
 
 /** All bits of a lane if the query sees that key: `count` lanes, 1 to 4; one byte for all of them if `step` is 0. */
-// @ts-ignore: decorator
 @inline
 function seen4(mask: usize, step: usize, count: i32): v128 {
   let bytes: u32 = <u32>load<u8>(mask);
@@ -70,7 +68,6 @@ function seen4(mask: usize, step: usize, count: i32): v128 {
 }
 
 /** Four scores, -∞ where the key is not seen, and in the lanes beyond `count`. */
-// @ts-ignore: decorator
 @inline
 function scores4(
   x: usize, scale: v128, bias: usize, biasStep: usize, mask: usize, maskStep: usize, count: i32,

@@ -21,7 +21,6 @@ export function batchNormScratch(channels: i32): usize {
 }
 
 /** Adds four floats to four doubles. */
-// @ts-ignore: decorator
 @inline
 function accumulate(to: usize, value: v128): void {
   v128.store(to, f64x2.add(v128.load(to), f64x2.promote_low_f32x4(value)));

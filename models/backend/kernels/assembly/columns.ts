@@ -125,7 +125,6 @@ export function addFloats(from: usize, to: usize, bytes: usize): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function copy(from: usize, to: usize, bytes: usize): void {
   const end = to + bytes;

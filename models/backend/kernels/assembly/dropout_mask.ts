@@ -6,7 +6,6 @@
 
 import { storeLanes } from "./simd";
 
-// @ts-ignore: decorator
 @inline
 function rotateXor(b: v128, a: v128, left: i32): v128 {
   return v128.xor(v128.or(i32x4.shl(b, left), i32x4.shr_u(b, 32 - left)), a);

@@ -6,7 +6,6 @@
 
 import { multiplyAdd } from "./simd";
 
-// @ts-ignore: decorator
 @inline
 function constant(value: f32): v128 {
   return f32x4.splat(value);
@@ -15,7 +14,6 @@ function constant(value: f32): v128 {
 const ROUNDING: f32 = 12582912;
 
 /** `e^x`, to about one unit in the last place, subnormal results included. */
-// @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
   // Beyond these the result is 0 or infinity. `pmin` and `pmax` keep a NaN in their first operand.
@@ -40,7 +38,6 @@ export function exp4(x: v128): v128 {
  * `e^x` where x is at most 88, which takes fewer steps: results below 2^-125 are 0. Softmax and the normal density have
  * no other arguments.
  */
-// @ts-ignore: decorator
 @inline
 export function expBelow4(x: v128): v128 {
   const rounded = multiplyAdd(x, constant(1.44269504), constant(ROUNDING));
@@ -56,7 +53,6 @@ export function expBelow4(x: v128): v128 {
   return v128.andnot(f32x4.mul(y, power), f32x4.lt(x, constant(-86)));
 }
 
-// @ts-ignore: decorator
 @inline
 function powerOfTwo(n: v128): v128 {
   return i32x4.shl(i32x4.add(n, i32x4.splat(127)), 23);
@@ -108,7 +104,6 @@ export function tanh4(x: v128): v128 {
 }
 
 /** `size`, which is not negative, with the sign of `x`. */
-// @ts-ignore: decorator
 @inline
 function withSign(size: v128, x: v128): v128 {
   return v128.or(size, v128.and(x, i32x4.splat(i32.MIN_VALUE)));

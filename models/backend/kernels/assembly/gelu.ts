@@ -32,14 +32,12 @@ export function geluGrad(count: i32, dy: usize, x: usize, dx: usize, approximate
 }
 
 /** `x Φ(x)`. */
-// @ts-ignore: decorator
 @inline
 export function gelu4(x: v128): v128 {
   return f32x4.mul(x, below4(x, falloff4(x)));
 }
 
 /** `Φ(x) + x φ(x)`. */
-// @ts-ignore: decorator
 @inline
 function geluSlope4(x: v128): v128 {
   const falloff = falloff4(x);
@@ -47,7 +45,6 @@ function geluSlope4(x: v128): v128 {
 }
 
 /** `e^(−x²/2)`: φ without its factor. */
-// @ts-ignore: decorator
 @inline
 function falloff4(x: v128): v128 {
   return expBelow4(f32x4.mul(f32x4.mul(x, x), f32x4.splat(-0.5)));
@@ -57,7 +54,6 @@ function falloff4(x: v128): v128 {
  * Φ(x) from `falloff = e^(−x²/2)`. With u = 1 / (1 + 0.35 |x|), Φ(−|x|) is falloff times a polynomial in u, to 3e-8 of
  * itself however small it is: a minimax fit in double precision.
  */
-// @ts-ignore: decorator
 @inline
 function below4(x: v128, falloff: v128): v128 {
   const one = f32x4.splat(1);
@@ -75,7 +71,6 @@ function below4(x: v128, falloff: v128): v128 {
 }
 
 /** `x (1 + tanh u) / 2` with `u = √(2/π) (x + 0.044715 x³)`. */
-// @ts-ignore: decorator
 @inline
 export function geluTanh4(x: v128): v128 {
   const half = f32x4.mul(x, f32x4.splat(0.5));
@@ -85,7 +80,6 @@ export function geluTanh4(x: v128): v128 {
 }
 
 /** `(1 + tanh u) / 2 + x (1 − tanh² u) u′ / 2`. */
-// @ts-ignore: decorator
 @inline
 function geluTanhSlope4(x: v128): v128 {
   const one = f32x4.splat(1);

@@ -137,7 +137,6 @@ function product(
 }
 
 /** Blocks of equal size, so that the last is not a sliver. */
-// @ts-ignore: decorator
 @inline
 function depthOfBlock(depth: i32, k: i32): i32 {
   const left = depth - k;

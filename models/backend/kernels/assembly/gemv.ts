@@ -148,7 +148,6 @@ export function addColumns(
 }
 
 /** The sums of the lanes of four vectors, one in each lane. */
-// @ts-ignore: decorator
 @inline
 function lanesSummed(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = f32x4.add(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(a, b, 2, 6, 3, 7));

@@ -184,7 +184,6 @@ export function averagePoolGradient(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function addTo(address: usize, value: f32): void {
   store<f32>(address, load<f32>(address) + value);

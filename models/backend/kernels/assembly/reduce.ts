@@ -40,7 +40,6 @@ export function maxAxis(outer: i32, length: i32, inner: i32, x: usize, y: usize)
 }
 
 /** The sum of four floats. */
-// @ts-ignore: decorator
 @inline
 export function sumLanes(x: v128): f32 {
   return (f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 2)) +

@@ -1,7 +1,6 @@
 /** The arithmetic that differs between the two builds, and small helpers on vectors of four floats. */
 
 /** `a * b + c`: fused where the engine has relaxed SIMD, else rounded twice. */
-// @ts-ignore: decorator
 @inline
 export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
@@ -9,7 +8,6 @@ export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
 }
 
 /** Stores the first `count` lanes, 1 to 4, of `value`. */
-// @ts-ignore: decorator
 @inline
 export function storeLanes(address: usize, value: v128, count: i32): void {
   if (count >= 4) {
@@ -25,7 +23,6 @@ export function storeLanes(address: usize, value: v128, count: i32): void {
 }
 
 /** Loads `count` floats, 1 to 4; the other lanes are zero. Never reads beyond them. */
-// @ts-ignore: decorator
 @inline
 export function loadLanes(address: usize, count: i32): v128 {
   if (count >= 4) return v128.load(address);
@@ -35,7 +32,6 @@ export function loadLanes(address: usize, count: i32): v128 {
 }
 
 /** Transposes four by four elements of four bytes; steps are the bytes between rows. */
-// @ts-ignore: decorator
 @inline
 export function transposeBlock(from: usize, fromStep: usize, to: usize, toStep: usize): void {
   const x0 = v128.load(from);

@@ -5,7 +5,6 @@ import { sumLanes } from "./reduce";
 import { loadLanes, multiplyAdd, storeLanes } from "./simd";
 
 /** The first `count` lanes, 1 to 4, of `value`; the others are zero. */
-// @ts-ignore: decorator
 @inline
 function firstLanes(value: v128, count: i32): v128 {
   return v128.and(value, i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3)));

@@ -16,7 +16,6 @@ export const PAIR: usize = 8;
  * @param list where the pairs are written
  * @returns the end of the list
  */
-// @ts-ignore: decorator
 @inline
 export function listWindow(
   image: usize, pixel: usize, taps: usize, tap: usize, list: usize,
