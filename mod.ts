@@ -40,6 +40,7 @@ export * from "./models/losses.ts";
 export * from "./models/model.ts";
 export * from "./models/optimizers/adam.ts";
 export * from "./models/optimizers/optimizer.ts";
+export * from "./models/optimizers/schedule.ts";
 export * from "./models/optimizers/sgd.ts";
 export * from "./models/params.ts";
 export * from "./models/safetensors.ts";

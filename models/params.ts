@@ -6,7 +6,7 @@
 
 import { PolyphaseError } from "../pipeline/errors.ts";
 import { type Tensor, tf } from "./backend/tf.ts";
-import type { Params } from "./model.ts";
+import type { Model, Params } from "./model.ts";
 
 /** The tensors of a tree with their dotted names, in the order of the tree: `{ fc1: { bias } }` has `fc1.bias`. */
 export function flatten(params: Params, prefix = ""): [name: string, tensor: Tensor][] {
@@ -47,9 +47,11 @@ export function unflatten(leaves: Iterable<readonly [name: string, tensor: Tenso
   return toTree(root);
 }
 
-/** How many numbers the parameters are. */
-export function countParams(params: Params): number {
-  return flatten(params).reduce((sum, [, tensor]) => sum + tensor.size, 0);
+/** How many numbers the trained parameters are: those that are no buffers of `model`, or all without one. */
+export function countParams(params: Params, model?: Pick<Model, "isBuffer">): number {
+  return flatten(params)
+    .filter(([name]) => !model?.isBuffer?.(name))
+    .reduce((sum, [, tensor]) => sum + tensor.size, 0);
 }
 
 /** Frees the memory of every tensor of the tree. */

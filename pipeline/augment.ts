@@ -22,6 +22,18 @@ export interface Augmentation {
   readonly copies: number;
   /** The augmented images, `[count, height, width, channels]`; `version[i]` in [0, `copies`) is that of image `i`. */
   apply(images: Images, key: Key, version: Uint32Array): Images;
+  /**
+   * Taken instead of `apply` in training by what mixes images of several classes: images together with their targets.
+   */
+  mix?(batch: TargetedImages, key: Key): TargetedImages;
+}
+
+/** Images with what a model is to make of each. */
+export interface TargetedImages {
+  /** The images. */
+  readonly images: Images;
+  /** Share of each class in each image, `[count, classes]`: one-hot where nothing is mixed. */
+  readonly targets: Float32Array<ArrayBuffer>;
 }
 
 /** How far and along what images are shifted. */

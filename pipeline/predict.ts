@@ -8,6 +8,7 @@ import { type Images, imageSize } from "../datasets/dataset.ts";
 import { type Tensor, tf } from "../models/backend/tf.ts";
 import type { Model, Params } from "../models/model.ts";
 import type { Embedding, TokenGrid, Tokenizer } from "../models/tokenizers/tokenizer.ts";
+import { PolyphaseError } from "./errors.ts";
 import { foldIn, type Key } from "./random.ts";
 
 /** What turns images into logits. A {@linkcode Trained} record is one. */
@@ -51,8 +52,17 @@ export function tokenTensor(values: Uint8Array, count: number, grid: TokenGrid):
   return tf.tensor3d(floats, [count, grid.tokens, grid.patch]);
 }
 
-/** The model's embedding as numbers on the CPU, where tokenizers work. */
+/**
+ * The model's embedding as numbers on the CPU, where tokenizers work.
+ *
+ * @throws {PolyphaseError} if the model has none
+ */
 export async function readEmbedding(model: Model, params: Params): Promise<Embedding> {
+  if (model.embedding === undefined) {
+    throw new PolyphaseError(
+      `Model "${model.name}" has no embedding of patches for an adaptive tokenizer to choose by: tokenize without adaptive`,
+    );
+  }
   const { weight, bias } = model.embedding(params);
   // Both at once: on a GPU each read waits for the device.
   const [weights, biases] = await Promise.all([weight.data(), bias.data()]);

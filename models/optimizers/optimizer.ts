@@ -31,6 +31,14 @@ export interface Optimizer {
   readonly config: JsonObject;
   /** The state before the first step. The caller disposes of it. */
   init(params: readonly Tensor[]): OptimizerState;
-  /** One step. Makes new tensors and disposes of none; `params` and `gradients` are in the same order. */
-  update(params: readonly Tensor[], gradients: readonly Tensor[], state: OptimizerState): Updated;
+  /**
+   * One step. Makes new tensors and disposes of none; `params` and `gradients` are in the same order. `rate` is a factor
+   * of the learning rate, which is what a schedule gives. Default 1.
+   */
+  update(
+    params: readonly Tensor[],
+    gradients: readonly Tensor[],
+    state: OptimizerState,
+    rate?: number,
+  ): Updated;
 }

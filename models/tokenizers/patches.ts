@@ -101,7 +101,12 @@ function patchTokenizer(
     lattice,
     grid(image: ImageShape): TokenGrid {
       const made = lattice(image);
-      return { shape: shapeOf(made), tokens: tokenRows(made) * tokenColumns(made), patch: patchSize(made) };
+      return {
+        shape: shapeOf(made),
+        tokens: tokenRows(made) * tokenColumns(made),
+        patch: patchSize(made),
+        patchShape: [made.patchHeight, made.patchWidth, made.channels],
+      };
     },
     tokenize(images: Images): Tokens {
       const none = { dy: 0, dx: 0 };

@@ -20,6 +20,8 @@ export interface TokenGrid {
   readonly tokens: number;
   /** Values per token: pixels of a patch times channels. */
   readonly patch: number;
+  /** Those values in space, `[height, width, channels]`. */
+  readonly patchShape: readonly [height: number, width: number, channels: number];
 }
 
 /** The linear map from patch to token, `token = patch · weight + bias`, as numbers on the CPU. */

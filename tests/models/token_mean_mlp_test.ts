@@ -28,7 +28,7 @@ const NAMES = {
 } as const;
 
 const model = tokenMeanMlp({ embed: 8, hidden: 16 }).build({
-  grid: { shape: [49], tokens: 49, patch: 4 },
+  grid: { shape: [49], tokens: 49, patch: 4, patchShape: [1, 4, 1] },
   classes: 10,
 });
 

@@ -17,7 +17,7 @@ import { keyOf, normal } from "../../pipeline/random.ts";
 import { bitsOf } from "./fixtures.ts";
 
 const model = tokenMeanMlp({ embed: 3, hidden: 5 }).build({
-  grid: { shape: [4], tokens: 4, patch: 2 },
+  grid: { shape: [4], tokens: 4, patch: 2, patchShape: [1, 2, 1] },
   classes: 2,
 });
 

@@ -265,7 +265,7 @@ Deno.test("adaptive: says what it needs, and refuses to go without", () => {
     const tokenizer = adaptive(grid.patches, { order });
     assertEquals([tokenizer.adaptive, tokenizer.random], [true, order === "random"]);
     assertEquals(tokenizer.config, { name: "adaptive", patches: { name: "patches-1d", size: 4 }, order });
-    assertEquals(tokenizer.grid(image), { shape: [49], tokens: 49, patch: 4 });
+    assertEquals(tokenizer.grid(image), { shape: [49], tokens: 49, patch: 4, patchShape: [1, 4, 1] });
     assertThrows(() => tokenizer.tokenize(image, { key: keyOf(0) }), PolyphaseError, "no embedding");
   }
   const random = adaptive(grid.patches, { order: "random" });

@@ -30,7 +30,7 @@ const COUNTING = {
 
 Deno.test("patches1d: runs of pixels of the flattened image, channels innermost", () => {
   const tokenizer = patches1d({ size: 8 });
-  assertEquals(tokenizer.grid(COUNTING), { shape: [2], tokens: 2, patch: 24 });
+  assertEquals(tokenizer.grid(COUNTING), { shape: [2], tokens: 2, patch: 24, patchShape: [1, 8, 3] });
   const { values, offsets } = tokenizer.tokenize(COUNTING, {});
   assertEquals(values, COUNTING.pixels);
   assertEquals(offsets, [{ dy: 0, dx: 0 }, { dy: 0, dx: 0 }]);
@@ -38,7 +38,7 @@ Deno.test("patches1d: runs of pixels of the flattened image, channels innermost"
 
 Deno.test("patches2d: blocks row by row; inside a patch row, column, channel", () => {
   const tokenizer = patches2d({ size: 2 });
-  assertEquals(tokenizer.grid(COUNTING), { shape: [2, 2], tokens: 4, patch: 12 });
+  assertEquals(tokenizer.grid(COUNTING), { shape: [2, 2], tokens: 4, patch: 12, patchShape: [2, 2, 3] });
   const tokens = listTokens(tokenizer.tokenize(COUNTING, {}), 1, 4, 12);
   assertEquals(tokens[0], [48, 49, 50, 51, 52, 53, 60, 61, 62, 63, 64, 65]);
   assertEquals(tokens[1], [54, 55, 56, 57, 58, 59, 66, 67, 68, 69, 70, 71]);
@@ -46,7 +46,7 @@ Deno.test("patches2d: blocks row by row; inside a patch row, column, channel", (
 });
 
 Deno.test("pixels: every pixel is a token of its channels", () => {
-  assertEquals(pixels().grid(COUNTING), { shape: [4, 4], tokens: 16, patch: 3 });
+  assertEquals(pixels().grid(COUNTING), { shape: [4, 4], tokens: 16, patch: 3, patchShape: [1, 1, 3] });
   assertEquals(pixels().tokenize(COUNTING, {}).values, COUNTING.pixels);
   assertEquals(pixels().config, { name: "pixels" });
 });
