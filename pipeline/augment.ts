@@ -86,17 +86,18 @@ export function rolledCopies({ max, min = 0 }: Omit<ShiftOptions, "axes">): Augm
 /** Applies augmentations in order, each with a key of its own. `versions` counts the copies of all of them together. */
 export function applyAugmentations(
   augmentations: readonly Augmentation[],
-  images: Images,
+  batch: TargetedImages,
   key: Key,
   versions: Uint32Array,
-): Images {
+): TargetedImages {
   const keys = split(key, augmentations.length);
   let rest = versions;
   return augmentations.reduce((batch, augmentation, index) => {
     const version = rest.map((each) => each % augmentation.copies);
     rest = rest.map((each) => Math.floor(each / augmentation.copies));
-    return augmentation.apply(batch, keys[index], version);
-  }, images);
+    if (augmentation.mix) return augmentation.mix(batch, keys[index]);
+    return { ...batch, images: augmentation.apply(batch.images, keys[index], version) };
+  }, batch);
 }
 
 /** How many versions of each image all augmentations make together. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { takeImages } from "../datasets/dataset.ts";
+import { imageSize, takeImages } from "../datasets/dataset.ts";
 import { tf } from "../models/backend/tf.ts";
 import type { Model, Params } from "../models/model.ts";
 import { applyAugmentations } from "./augment.ts";
@@ -20,39 +20,65 @@ export interface TrainBatch extends StepBatch {
   readonly count: number;
 }
 
+/** What of a record batches are made of. */
+export type BatchSource = Pick<
+  Tokenized,
+  "train" | "augmentations" | "tokenizer" | "grid" | "classes" | "normalization"
+>;
+
+/** Consecutive rows of a batch: those in [`start`, `end`). */
+export interface Rows {
+  /** The first. */
+  readonly start: number;
+  /** One past the last. */
+  readonly end: number;
+}
+
 /**
  * The batch of the training images at `picks`, each in [0, images × copies): a pick counts through the images, then
  * through the copies that augmentations make of them. Augmentations and tokenizer draw from `key`; an adaptive tokenizer
  * takes the embedding of the model as it is now, and only such a one needs the model. The caller disposes of the tensors.
+ *
+ * With `rows` only these are made, with the very values that they have in the whole batch. What chance an image meets
+ * depends on its place there, so whatever draws from the key is given the whole batch and the rows are taken from its
+ * result; a tokenizer without chance lays each image by itself and is given the rows alone.
  */
 export async function makeBatch(
-  data: Tokenized,
+  data: BatchSource,
   picks: Uint32Array,
   key: Key,
   fitted?: { readonly model: Model; readonly params: Params },
+  rows: Rows = { start: 0, end: picks.length },
 ): Promise<TrainBatch> {
-  const { tokenizer, grid } = data;
+  const { tokenizer, grid, augmentations, normalization } = data;
   const { images, labels } = data.train;
-  const indices = picks.map((pick) => pick % images.count);
-  const versions = picks.map((pick) => Math.floor(pick / images.count));
-  const augmented = applyAugmentations(
-    data.augmentations,
-    takeImages(images, indices),
-    foldIn(key, "augment"),
-    versions,
-  );
-  const embedding = tokenizer.adaptive && fitted
-    ? await readEmbedding(fitted.model, fitted.params)
-    : undefined;
-  const { values } = tokenizer.tokenize(augmented, { embedding, key: foldIn(key, "tokenize") });
-  const count = indices.length;
   const classes = data.classes.length;
+  const count = rows.end - rows.start;
+  const cut = <T extends Uint8Array | Float32Array>(list: T, size: number) =>
+    list.subarray(rows.start * size, rows.end * size) as T;
+
+  const needsAll = augmentations.length > 0 || tokenizer.random;
+  const seen = needsAll ? picks : picks.subarray(rows.start, rows.end);
+  const indices = seen.map((pick) => pick % images.count);
+  const augmented = applyAugmentations(
+    augmentations,
+    {
+      images: takeImages(images, indices),
+      targets: oneHot(Uint8Array.from(indices, (index) => labels[index]), classes),
+    },
+    foldIn(key, "augment"),
+    seen.map((pick) => Math.floor(pick / images.count)),
+  );
+  const targets = needsAll ? cut(augmented.targets, classes) : augmented.targets;
+  const laid = needsAll && !tokenizer.random
+    ? { ...augmented.images, count, pixels: cut(augmented.images.pixels, imageSize(augmented.images)) }
+    : augmented.images;
+  const embedding = tokenizer.adaptive && fitted ? await readEmbedding({ ...data, ...fitted }) : undefined;
+  const { values } = tokenizer.tokenize(laid, { embedding, key: foldIn(key, "tokenize") });
+  const own = tokenizer.random ? cut(values, grid.tokens * grid.patch) : values;
   return {
-    tokens: tokenTensor(values, count, grid),
-    labels: tf.tensor2d(oneHot(Uint8Array.from(indices, (index) => labels[index]), classes), [
-      count,
-      classes,
-    ]),
+    tokens: tokenTensor(own, count, grid, normalization),
+    labels: tf.tensor2d(targets, [count, classes]),
     count,
   };
 }

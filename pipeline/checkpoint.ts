@@ -5,7 +5,7 @@
  */
 
 import { type Tensor, tf } from "../models/backend/tf.ts";
-import type { Params } from "../models/model.ts";
+import type { Model, Params } from "../models/model.ts";
 import type { OptimizerState } from "../models/optimizers/optimizer.ts";
 import { flatten, unflatten } from "../models/params.ts";
 import { decodeSafetensors, encodeSafetensors, type NamedArray } from "../models/safetensors.ts";
@@ -69,18 +69,22 @@ export function decodeModel(bytes: Uint8Array<ArrayBuffer>, file: string, like?:
   return unflatten(arrays.map((array) => [array.name, toTensor(array)]));
 }
 
-/** The bytes of a file with the whole state of a run; `identity` says of which run. */
+/**
+ * The bytes of a file with the whole state of a run; `identity` says of which run. The optimizer's slots are stored
+ * under the names of the parameters that `model` trains.
+ */
 export async function encodeTrainState(
   state: TrainState,
   identity: string,
+  model?: Pick<Model, "isBuffer">,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const names = flatten(state.params).map(([name]) => name);
+  const names = flatten(state.params).map(([name]) => name).filter((name) => !model?.isBuffer?.(name));
   const slots = Object.entries(state.optimizer.slots).flatMap(([slot, tensors]) =>
     tensors.map((tensor, index): [string, Tensor] => [`optimizer.${slot}.${names[index]}`, tensor])
   );
-  const model = flatten(state.params).map(([name, tensor]): [string, Tensor] => [`model.${name}`, tensor]);
+  const params = flatten(state.params).map(([name, tensor]): [string, Tensor] => [`model.${name}`, tensor]);
   return encodeSafetensors({
-    arrays: await readArrays([...model, ...slots]),
+    arrays: await readArrays([...params, ...slots]),
     metadata: {
       identity,
       optimizer_step: String(state.optimizer.step),

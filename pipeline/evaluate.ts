@@ -30,19 +30,35 @@ export interface Evaluated extends Trained {
   readonly evaluation: Evaluation;
 }
 
+/**
+ * How a model is evaluated where the proper way, each image by itself, is not wanted: for comparison with experiments
+ * that did otherwise. Plain data.
+ */
+export type EvaluationProtocol = {
+  /** Images a batch. Default 500. */
+  readonly batchSize?: number;
+  /** Whether the model is applied as in training: with the statistics of each batch, and with dropout. Default false. */
+  readonly training?: boolean;
+  /** Whether the loss is the mean over images, or over the means of the batches, however few images the last has. Default `images`. */
+  readonly lossMean?: "images" | "batches";
+};
+
 /** What {@linkcode evaluate} may be told. */
 export interface EvaluateOptions {
   /** The loss to report. Default cross-entropy. */
   readonly loss?: Loss;
+  /** How to evaluate. Default: each image by itself. */
+  readonly protocol?: EvaluationProtocol;
 }
 
 /** Evaluates the trained model on the test images. */
 export function evaluate(
-  { loss = crossEntropy() }: EvaluateOptions = {},
+  { loss = crossEntropy(), protocol }: EvaluateOptions = {},
 ): Stage<Trained, Evaluated, "evaluate"> {
-  return stage("evaluate", { loss: loss.config }, async (trained, { key }) => ({
+  const config = { loss: loss.config, ...(protocol ? { protocol } : {}) };
+  return stage("evaluate", config, async (trained, { key }) => ({
     ...trained,
-    evaluation: await evaluateOn(trained, trained.test, trained.classes.length, loss, key),
+    evaluation: await evaluateOn(trained, trained.test, trained.classes.length, loss, key, protocol),
   }));
 }
 
@@ -53,25 +69,37 @@ export async function evaluateOn(
   classes: number,
   loss: Loss,
   key: Key,
+  { batchSize = 500, training, lossMean = "images" }: EvaluationProtocol = {},
 ): Promise<Evaluation> {
-  const logits = await predict(predictor, split.images, key);
+  const logits = await predict(predictor, split.images, key, { batchSize, training });
   const predictions = argmaxRows(logits, classes);
   const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   predictions.forEach((predicted, row) => confusion[split.labels[row]][predicted]++);
   const right = confusion.reduce((sum, row, label) => sum + row[label], 0);
-  const scalar = tf.tidy(() =>
-    loss.apply(
-      tf.tensor2d(logits, [predictions.length, classes]),
-      tf.tensor2d(oneHot(split.labels, classes), [predictions.length, classes]),
-    )
-  );
-  const [value] = await scalar.data();
-  scalar.dispose();
+  const lossOf = async (start: number, end: number): Promise<number> => {
+    const shape: [number, number] = [end - start, classes];
+    const scalar = tf.tidy(() =>
+      loss.apply(
+        tf.tensor2d(logits.subarray(start * classes, end * classes), shape),
+        tf.tensor2d(oneHot(split.labels.subarray(start, end), classes), shape),
+      )
+    );
+    const [value] = await scalar.data();
+    scalar.dispose();
+    return value;
+  };
+  const { count } = split.images;
+  const step = lossMean === "images" ? count : batchSize;
+  const losses: number[] = [];
+  for (let start = 0; start < count; start += step) {
+    losses.push(await lossOf(start, Math.min(start + step, count)));
+  }
+  const value = losses.reduce((sum, each) => sum + each, 0) / losses.length;
   return { loss: value, accuracy: right / predictions.length, predictions, confusion };
 }
 
 /** Classes as rows with a single one, `[count, classes]`. */
-export function oneHot(labels: Uint8Array, classes: number): Float32Array {
+export function oneHot(labels: Uint8Array, classes: number): Float32Array<ArrayBuffer> {
   const rows = new Float32Array(labels.length * classes);
   for (let row = 0; row < labels.length; row++) rows[row * classes + labels[row]] = 1;
   return rows;

@@ -9,6 +9,7 @@ import { type Tensor, tf } from "../models/backend/tf.ts";
 import type { Model, Params } from "../models/model.ts";
 import type { Embedding, TokenGrid, Tokenizer } from "../models/tokenizers/tokenizer.ts";
 import { PolyphaseError } from "./errors.ts";
+import { byteValues, foldNormalization, type Normalization } from "./normalize.ts";
 import { foldIn, type Key } from "./random.ts";
 
 /** What turns images into logits. A {@linkcode Trained} record is one. */
@@ -17,47 +18,100 @@ export interface Predictor {
   readonly tokenizer: Tokenizer;
   /** The grid of those tokens. */
   readonly grid: TokenGrid;
+  /** What makes numbers of bytes. Absent: divide by 255. */
+  readonly normalization?: Normalization;
   /** Makes logits of tokens. */
   readonly model: Model;
   /** The model's parameters. */
   readonly params: Params;
 }
 
-/** Images per forward pass: large enough to hide the cost of a call, small enough to stay in cache. */
-const BATCH = 500;
-
-const UNIT = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
+/** How images are predicted. */
+export interface PredictOptions {
+  /** Images per forward pass. Default 500: large enough to hide the cost of a call, small enough to stay in cache. */
+  readonly batchSize?: number;
+  /**
+   * Whether the model is applied as in training: it takes the statistics of the batch, and drops out. Default false.
+   * Only a comparison with experiments that did so has a use for it.
+   */
+  readonly training?: boolean;
+}
 
 /** Logits of all images, `[count, classes]`. Tokenizers that use chance draw from `key`. */
-export async function predict(predictor: Predictor, images: Images, key: Key): Promise<Float32Array> {
-  const { tokenizer, grid, model, params } = predictor;
-  const embedding = tokenizer.adaptive ? await readEmbedding(model, params) : undefined;
+export function predict(
+  predictor: Predictor,
+  images: Images,
+  key: Key,
+  { batchSize = 500, training = false }: PredictOptions = {},
+): Promise<Float32Array> {
+  const { model, params } = predictor;
+  return mapBatches(
+    predictor,
+    images,
+    key,
+    (tokens, at) => model.apply(params, tokens, training ? { training, key: foldIn(at, "model") } : {}),
+    batchSize,
+  );
+}
+
+/**
+ * What `map` makes of the tokens `[batch, tokens, patch]` of all images, batch by batch and one behind the other. It is
+ * called inside a `tf.tidy`, with the key of the batch.
+ */
+export async function mapBatches(
+  predictor: Predictor,
+  images: Images,
+  key: Key,
+  map: (tokens: Tensor, key: Key) => Tensor,
+  batchSize = 500,
+): Promise<Float32Array> {
+  const { tokenizer, grid, normalization } = predictor;
+  const embedding = tokenizer.adaptive ? await readEmbedding(predictor) : undefined;
   const size = imageSize(images);
   const parts: Float32Array[] = [];
-  for (let start = 0; start < images.count; start += BATCH) {
-    const count = Math.min(BATCH, images.count - start);
+  for (let start = 0; start < images.count; start += batchSize) {
+    const count = Math.min(batchSize, images.count - start);
     const batch = { ...images, count, pixels: images.pixels.subarray(start * size, (start + count) * size) };
-    const { values } = tokenizer.tokenize(batch, { embedding, key: foldIn(key, start) });
-    const logits = tf.tidy(() => model.apply(params, tokenTensor(values, count, grid)));
-    parts.push(await logits.data() as Float32Array);
-    logits.dispose();
+    const at = foldIn(key, start);
+    const { values } = tokenizer.tokenize(batch, { embedding, key: at });
+    const made = tf.tidy(() => map(tokenTensor(values, count, grid, normalization), at));
+    // A copy: on the CPU backends data() hands out memory that the backend may reuse.
+    parts.push(Float32Array.from(await made.data()));
+    made.dispose();
   }
   return concatenate(parts);
 }
 
-/** Tokens as a tensor with values in [0, 1], `[count, tokens, patch]`. */
-export function tokenTensor(values: Uint8Array, count: number, grid: TokenGrid): Tensor {
+/** Tokens as a tensor, `[count, tokens, patch]`, with values in [0, 1] or normalized. */
+export function tokenTensor(
+  values: Uint8Array,
+  count: number,
+  grid: TokenGrid,
+  normalization?: Normalization,
+): Tensor {
   const floats = new Float32Array(values.length);
-  for (let index = 0; index < values.length; index++) floats[index] = UNIT[values[index]];
+  if (normalization === undefined) {
+    for (let index = 0; index < values.length; index++) floats[index] = UNIT[values[index]];
+  } else {
+    const channels = grid.patchShape[2];
+    const tables = byteValues(channels, normalization);
+    for (let index = 0; index < values.length; index++) {
+      floats[index] = tables[index % channels][values[index]];
+    }
+  }
   return tf.tensor3d(floats, [count, grid.tokens, grid.patch]);
 }
 
+const [UNIT] = byteValues(1);
+
 /**
- * The model's embedding as numbers on the CPU, where tokenizers work.
+ * The model's embedding as numbers on the CPU, where tokenizers work: of values in [0, 1], whatever the model is shown.
  *
  * @throws {PolyphaseError} if the model has none
  */
-export async function readEmbedding(model: Model, params: Params): Promise<Embedding> {
+export async function readEmbedding(
+  { model, params, grid, normalization }: Omit<Predictor, "tokenizer">,
+): Promise<Embedding> {
   if (model.embedding === undefined) {
     throw new PolyphaseError(
       `Model "${model.name}" has no embedding of patches for an adaptive tokenizer to choose by: tokenize without adaptive`,
@@ -66,7 +120,8 @@ export async function readEmbedding(model: Model, params: Params): Promise<Embed
   const { weight, bias } = model.embedding(params);
   // Both at once: on a GPU each read waits for the device.
   const [weights, biases] = await Promise.all([weight.data(), bias.data()]);
-  return { weight: weights as Float32Array, bias: biases as Float32Array };
+  const embedding = { weight: weights as Float32Array, bias: biases as Float32Array };
+  return normalization ? foldNormalization(embedding, grid.patchShape[2], normalization) : embedding;
 }
 
 /** The class with the greatest logit for each row of `[count, classes]`; the first where they tie. */

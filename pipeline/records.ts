@@ -8,6 +8,7 @@ import type { ImageShape, Split } from "../datasets/dataset.ts";
 import type { Model, Params } from "../models/model.ts";
 import type { TokenGrid, Tokenizer } from "../models/tokenizers/tokenizer.ts";
 import type { Augmentation } from "./augment.ts";
+import type { Normalization } from "./normalize.ts";
 
 /** Labelled images, and what is done to a training batch before a model sees it. Made by `load`. */
 export interface Data {
@@ -25,6 +26,8 @@ export interface Data {
   readonly test: Split;
   /** Applied in order to each training batch, lazily. */
   readonly augmentations: readonly Augmentation[];
+  /** What makes numbers of bytes. Absent: divide by 255. */
+  readonly normalization?: Normalization;
 }
 
 /** Data with a way to make tokens of it. Made by `tokenize`. */

@@ -13,15 +13,17 @@ import { crossEntropy, l2, type Loss } from "../models/losses.ts";
 import type { Architecture } from "../models/model.ts";
 import { adam } from "../models/optimizers/adam.ts";
 import type { Optimizer } from "../models/optimizers/optimizer.ts";
+import type { Schedule } from "../models/optimizers/schedule.ts";
 import { sgd } from "../models/optimizers/sgd.ts";
 import { tokenMeanMlp } from "../models/token_mean_mlp.ts";
 import { adaptive } from "../models/tokenizers/adaptive.ts";
 import { patches1d, patches2d, type PatchTokenizer, pixels } from "../models/tokenizers/patches.ts";
 import type { Tokenizer } from "../models/tokenizers/tokenizer.ts";
 import { augment, type Augmentation, circularShift, rolledCopies, zeroShift } from "./augment.ts";
-import { evaluate } from "./evaluate.ts";
+import { evaluate, type EvaluationProtocol } from "./evaluate.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { load } from "./load.ts";
+import { normalize } from "./normalize.ts";
 import type { Registry } from "./rebuild.ts";
 import { shiftEval } from "./shift_eval.ts";
 import { tokenize } from "./tokenize.ts";
@@ -39,13 +41,19 @@ export const registry: Registry = {
     augment: ({ augmentations }, make) =>
       augment(...(augmentations as readonly Json[]).map((each) => make<Augmentation>("augmentation", each))),
     tokenize: ({ tokenizer }, make) => tokenize(make<Tokenizer>("tokenizer", tokenizer)),
-    train: ({ model, optimizer, loss, ...settings }, make) =>
+    normalize: (config) => normalize(given(config)),
+    train: ({ model, optimizer, loss, schedule, ...settings }, make) =>
       train(make<Architecture>("model", model), {
         ...given<JsonObject>(settings),
         optimizer: make<Optimizer>("optimizer", optimizer),
         loss: make<Loss>("loss", loss),
+        ...(schedule === undefined ? {} : { schedule: make<Schedule>("schedule", schedule) }),
       }),
-    evaluate: ({ loss }, make) => evaluate({ loss: make<Loss>("loss", loss) }),
+    evaluate: ({ loss, protocol }, make) =>
+      evaluate({
+        loss: make<Loss>("loss", loss),
+        ...(protocol === undefined ? {} : { protocol: protocol as EvaluationProtocol }),
+      }),
     shiftEval: (config) => shiftEval(given(config)),
   },
   dataset: {

@@ -8,7 +8,7 @@ import { copiesOf } from "./augment.ts";
 import { StageError } from "./errors.ts";
 import type { Data } from "./records.ts";
 
-/** What decides how many steps there are. All are whole numbers of at least 1. */
+/** What decides how many steps there are. All but `evaluateEvery` are whole numbers of at least 1. */
 export interface PlanOptions {
   /** Images a step. */
   readonly batchSize: number;
@@ -16,8 +16,8 @@ export interface PlanOptions {
   readonly epochs?: number;
   /** Images to train on in all. */
   readonly maxInputs?: number;
-  /** Epochs between evaluations. */
-  readonly evaluateEvery?: number;
+  /** Epochs between evaluations; a fraction for several in one epoch. */
+  readonly evaluateEvery: number;
   /** Evaluations without a new best after which to end. */
   readonly patience?: number;
   /** Threads that share each batch. */
@@ -32,6 +32,8 @@ export interface StepPlan {
   readonly stepsPerEpoch: number;
   /** Steps in all. */
   readonly steps: number;
+  /** Steps between evaluations. */
+  readonly stepsPerEvaluation: number;
   /** Images seen after so many steps. */
   inputsAfter(step: number): number;
 }
@@ -44,7 +46,7 @@ export interface StepPlan {
 export function planSteps(data: Data, settings: PlanOptions): StepPlan {
   const { batchSize, epochs, maxInputs, evaluateEvery, patience, workers } = settings;
   for (
-    const [name, value] of Object.entries({ batchSize, epochs, maxInputs, evaluateEvery, patience, workers })
+    const [name, value] of Object.entries({ batchSize, epochs, maxInputs, patience, workers })
   ) {
     if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
     throw new StageError({
@@ -52,6 +54,14 @@ export function planSteps(data: Data, settings: PlanOptions): StepPlan {
       seen: `${name} ${value}`,
       expected: "a whole number of at least 1",
       mend: `give ${name} one`,
+    });
+  }
+  if (!(evaluateEvery > 0 && Number.isFinite(evaluateEvery))) {
+    throw new StageError({
+      stage: "train",
+      seen: `evaluateEvery ${evaluateEvery}`,
+      expected: "a number of epochs above 0",
+      mend: "give evaluateEvery one, such as 1 or 0.5",
     });
   }
   if (epochs === undefined && maxInputs === undefined) {
@@ -79,5 +89,11 @@ export function planSteps(data: Data, settings: PlanOptions): StepPlan {
     ? Infinity
     : Math.floor(maxInputs / imagesPerEpoch) * stepsPerEpoch +
       Math.ceil((maxInputs % imagesPerEpoch) / batchSize);
-  return { imagesPerEpoch, stepsPerEpoch, steps: Math.min(byEpochs, byInputs), inputsAfter };
+  return {
+    imagesPerEpoch,
+    stepsPerEpoch,
+    steps: Math.min(byEpochs, byInputs),
+    stepsPerEvaluation: Math.max(1, Math.round(stepsPerEpoch * evaluateEvery)),
+    inputsAfter,
+  };
 }

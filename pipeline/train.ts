@@ -10,7 +10,9 @@
 import { tf } from "../models/backend/tf.ts";
 import { crossEntropy, type Loss } from "../models/losses.ts";
 import type { Architecture, Model, Params } from "../models/model.ts";
+import type { ClipRule } from "../models/optimizers/clip_gradients.ts";
 import type { Optimizer } from "../models/optimizers/optimizer.ts";
+import type { Schedule } from "../models/optimizers/schedule.ts";
 import { countParams, disposeParams, flatten, unflatten } from "../models/params.ts";
 import { makeBatch } from "./batch.ts";
 import { breathe } from "./breathe.ts";
@@ -23,7 +25,7 @@ import {
   type TrainState,
 } from "./checkpoint.ts";
 import { AbortedError, StageError } from "./errors.ts";
-import { evaluateOn } from "./evaluate.ts";
+import { evaluateOn, type EvaluationProtocol } from "./evaluate.ts";
 import { fingerprint, sha256 } from "./json.ts";
 import { mostWorkers } from "./parallel/ability.ts";
 import { measureWork, worthwhileWorkers } from "./parallel/choose.ts";
@@ -32,7 +34,7 @@ import { type Run, type Stage, stage } from "./pipe.ts";
 import { foldIn, permutation } from "./random.ts";
 import type { HistoryRow, Tokenized, Trained } from "./records.ts";
 import { planSteps } from "./step_plan.ts";
-import { type StepState, trainStep } from "./train_step.ts";
+import { initialState, type StepState, trainStep } from "./train_step.ts";
 
 /** How to train. Give `epochs`, `maxInputs`, or both: training ends with whichever comes first. */
 export interface TrainOptions {
@@ -40,14 +42,20 @@ export interface TrainOptions {
   readonly optimizer: Optimizer;
   /** What is minimised. Default cross-entropy. */
   readonly loss?: Loss;
+  /** How the learning rate changes from step to step. Default: not at all. */
+  readonly schedule?: Schedule;
+  /** How gradients are clipped before the optimizer sees them. Default: not at all. */
+  readonly clip?: ClipRule;
   /** Images a step. Default 32. The last batch of an epoch may be smaller. */
   readonly batchSize?: number;
   /** Passes over the training images, all their augmented copies included. */
   readonly epochs?: number;
   /** Images to train on in all. */
   readonly maxInputs?: number;
-  /** Epochs between evaluations. Default 1. There is always one at the end. */
+  /** Epochs between evaluations; a fraction for several in one epoch. Default 1. There is always one at the end. */
   readonly evaluateEvery?: number;
+  /** How to evaluate. Default: each image by itself. */
+  readonly evaluation?: EvaluationProtocol;
   /** What tells the best evaluation from the others. Default `valLoss`. */
   readonly monitor?: "valLoss" | "valAcc";
   /** Ends training after so many evaluations in a row without a new best. Default: never. */
@@ -84,11 +92,14 @@ type Progress = TrainProgress & { readonly workers?: number };
 /** Steps between turns of the event loop: often enough for Ctrl-C, seldom enough to cost nothing. */
 const STEPS_PER_BREATH = 32;
 
+/** The longest that a process which is killed without warning can lose, in milliseconds. */
+const MS_BETWEEN_CHECKPOINTS = 180_000;
+
 /**
  * Trains `architecture`, built for the tokens and classes at hand.
  *
- * With a checkpoint store in the run, `best` is kept at every new best evaluation and `last` at every evaluation and on
- * an abort; a `last` that is already there is resumed from.
+ * With a checkpoint store in the run, `best` is kept at every new best evaluation and `last` at every evaluation, every
+ * few minutes and on an abort; a `last` that is already there is resumed from.
  *
  * The stage throws a {@linkcode StageError} if neither `epochs` nor `maxInputs` is given or the loss is no longer
  * finite or `workers` cannot be had or one of them fails, an {@linkcode AbortedError} when it is told to stop, and a
@@ -100,6 +111,7 @@ export function train(
 ): Stage<Tokenized, TrainedByWorkers, "train"> {
   const settings = { ...DEFAULTS, ...options, loss: options.loss ?? crossEntropy() };
   const { optimizer, loss, batchSize, epochs, maxInputs, evaluateEvery, monitor, patience, keep } = settings;
+  const { schedule, clip, evaluation: protocol } = settings;
   const config = {
     model: architecture.config,
     optimizer: optimizer.config,
@@ -111,11 +123,15 @@ export function train(
     monitor,
     patience: patience ?? null,
     keep,
+    ...(schedule === undefined ? {} : { schedule: schedule.config }),
+    ...(clip === undefined ? {} : { clip }),
+    ...(protocol === undefined ? {} : { evaluation: protocol }),
     ...(options.workers === undefined ? {} : { workers: options.workers }),
   };
   return stage("train", config, async (data, run) => {
     const classes = data.classes.length;
     const model = architecture.build({ grid: data.grid, classes });
+    const rule = { model, loss, optimizer, clip };
     const plan = planSteps(data, settings);
     const identity = await fingerprint({
       config,
@@ -126,6 +142,7 @@ export function train(
       test: await sha256(data.test.images.pixels),
       tokenizer: data.tokenizer.config,
       augmentations: data.augmentations.map((each) => each.config),
+      ...(data.normalization ? { normalization: { ...data.normalization } } : {}),
     });
     const keys = {
       order: foldIn(run.key, "order"),
@@ -135,16 +152,13 @@ export function train(
     };
     const begun = await resumeOrInit(model, optimizer, run, identity);
     let progress: Progress = begun.progress;
-    let state: StepState = {
-      names: flatten(begun.params).map(([name]) => name),
-      leaves: flatten(begun.params).map(([, leaf]) => leaf),
-      optimizer: begun.optimizer,
-    };
+    let { state } = begun;
     let best = await run.checkpoints?.load("best");
     let order: { readonly epoch: number; readonly picks: Uint32Array } | undefined;
     let team: Team | undefined;
     /** The step after which `state` was: while a team trains, what is new is with its workers. */
     let stateStep = progress.step;
+    let savedAt = run.now();
 
     const params = (): Params => unflatten(state.leaves.map((leaf, index) => [state.names[index], leaf]));
     const freeSlots = () => tf.dispose(Object.values(state.optimizer.slots).flat());
@@ -160,7 +174,8 @@ export function train(
     const saveLast = async () => {
       await catchUp();
       const whole: TrainState = { params: params(), optimizer: state.optimizer, progress };
-      await run.checkpoints?.save("last", await encodeTrainState(whole, identity));
+      await run.checkpoints?.save("last", await encodeTrainState(whole, identity, model));
+      savedAt = run.now();
     };
     const say = (metrics: Record<string, number>) =>
       run.progress({
@@ -181,13 +196,15 @@ export function train(
       }
       const place = (step % plan.stepsPerEpoch) * batchSize;
       const picks = order.picks.subarray(place, place + batchSize);
-      if (team) return { loss: await team.step({ step, place, count: picks.length }), count: picks.length };
+      const count = picks.length;
+      const rate = schedule?.factor(step, plan.steps) ?? 1;
+      if (team) return { loss: await team.step({ step, place, count, rate }), count };
       const batch = await makeBatch(data, picks, foldIn(keys.batch, step), { model, params: params() });
       try {
-        const done = await trainStep({ model, loss, optimizer }, state, batch, foldIn(keys.model, step));
+        const done = await trainStep(rule, state, batch, foldIn(keys.model, step), rate);
         state = done.state;
         stateStep = step + 1;
-        return { loss: done.loss, count: batch.count };
+        return { loss: done.loss, count };
       } finally {
         tf.dispose([batch.tokens, batch.labels]);
       }
@@ -199,6 +216,8 @@ export function train(
       team = await startTeam({
         workers,
         parts: { model: architecture, optimizer, loss },
+        clip,
+        model,
         registryModule: options.registryModule,
         data,
         imagesPerEpoch: plan.imagesPerEpoch,
@@ -213,7 +232,7 @@ export function train(
     /** Settles how many threads train, by the work of the first step, where nobody said. */
     const settle = async (stepMs: number): Promise<void> => {
       const steps = plan.steps - progress.step;
-      const workers = worthwhileWorkers({ stepMs, parameters: countParams(params()), steps, most });
+      const workers = worthwhileWorkers({ stepMs, parameters: countParams(params(), model), steps, most });
       progress = { ...progress, workers: 1 };
       if (workers === 1) return;
       try {
@@ -231,7 +250,8 @@ export function train(
       await catchUp();
       const { step, history, lossSum, lossCount, stale, totalMs } = progress;
       const predictor = { ...data, model, params: params() };
-      const evaluation = await evaluateOn(predictor, data.test, classes, loss, foldIn(keys.evaluate, step));
+      const key = foldIn(keys.evaluate, step);
+      const evaluation = await evaluateOn(predictor, data.test, classes, loss, key, protocol);
       const row: HistoryRow = {
         epoch: step / plan.stepsPerEpoch,
         step,
@@ -308,8 +328,9 @@ export function train(
           say({ train_loss: progress.lossSum / progress.lossCount });
           await breathe();
         }
-        const isDue = progress.step % (plan.stepsPerEpoch * evaluateEvery) === 0;
+        const isDue = progress.step % plan.stepsPerEvaluation === 0;
         if (isDue || progress.step === plan.steps) await takeStock();
+        else if (run.checkpoints && run.now() - savedAt > MS_BETWEEN_CHECKPOINTS) await saveLast();
       }
     } catch (cause) {
       disposeParams(params());
@@ -329,7 +350,7 @@ export function train(
       kind: "trained",
       model,
       params: final,
-      parameterCount: countParams(final),
+      parameterCount: countParams(final, model),
       history: progress.history,
       timing: {
         seconds: progress.totalMs / 1000,
@@ -342,16 +363,20 @@ export function train(
 
 const DEFAULTS = { batchSize: 32, evaluateEvery: 1, monitor: "valLoss", keep: "last" } as const;
 
-/** The state to start from: that of the checkpoint, or fresh parameters. */
+/** Where to start from: the checkpoint, or fresh parameters. */
 async function resumeOrInit(
   model: Model,
   optimizer: Optimizer,
   run: Run,
   identity: string,
-): Promise<TrainState> {
+): Promise<{ state: StepState; progress: TrainProgress }> {
   const last = await run.checkpoints?.load("last");
-  if (last !== undefined) return decodeTrainState(last, identity, "checkpoint last");
-  const params = model.init(foldIn(run.key, "init"));
+  if (last !== undefined) {
+    const { params, optimizer, progress } = decodeTrainState(last, identity, "checkpoint last");
+    const leaves = flatten(params);
+    const names = leaves.map(([name]) => name);
+    return { state: { names, leaves: leaves.map(([, leaf]) => leaf), optimizer }, progress };
+  }
   const progress = { step: 0, lossSum: 0, lossCount: 0, history: [], stale: 0, stepMs: 0, totalMs: 0 };
-  return { params, optimizer: optimizer.init(flatten(params).map(([, leaf]) => leaf)), progress };
+  return { state: initialState({ model, optimizer }, foldIn(run.key, "init")), progress };
 }

@@ -9,6 +9,8 @@
 import type { ImageShape } from "../../datasets/dataset.ts";
 import type { BackendName } from "../../models/backend/select.ts";
 import type { JsonObject } from "../json.ts";
+import type { ClipRule } from "../../models/optimizers/clip_gradients.ts";
+import type { Normalization } from "../normalize.ts";
 import type { Key } from "../random.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 
@@ -32,6 +34,10 @@ export interface Job {
   readonly pixels: Uint8Array<SharedArrayBuffer>;
   /** Class of each training image, `[images]`. */
   readonly labels: Uint8Array<SharedArrayBuffer>;
+  /** What makes numbers of bytes. */
+  readonly normalization?: Normalization;
+  /** How the mean gradient is clipped. */
+  readonly clip?: ClipRule;
   /** Keys that a step's number is folded into. */
   readonly keys: { readonly batch: Key; readonly model: Key };
   /** Dotted name of each parameter, in the order in which they lie in shared memory. */
@@ -54,6 +60,8 @@ export interface Turn {
   readonly place: number;
   /** Images in the batch. */
   readonly count: number;
+  /** Factor of the learning rate. */
+  readonly rate: number;
 }
 
 /** What a worker is told. The first message is its job; each is answered before the next. */

@@ -6,18 +6,20 @@
  */
 
 import type { Images } from "../../datasets/dataset.ts";
-import { type Tensor, tf } from "../../models/backend/tf.ts";
-import type { OptimizerState } from "../../models/optimizers/optimizer.ts";
+import { tf } from "../../models/backend/tf.ts";
 import { unflatten } from "../../models/params.ts";
+import { makeBatch } from "../batch.ts";
 import { PolyphaseError } from "../errors.ts";
+import { gradientOf, trainedLeaves } from "../gradient.ts";
 import { foldIn } from "../random.ts";
 import type { Registry } from "../rebuild.ts";
+import { applyChanges, type StepState } from "../train_step.ts";
 import { weightedMean } from "./average.ts";
 import { arriveAndWait } from "./barrier.ts";
 import { checksum, readFlat, writeFlat } from "./flat.ts";
 import type { Job, Turn } from "./job.ts";
 import { partsOf } from "./parts.ts";
-import { makeShard, shardOf } from "./shard.ts";
+import { shardOf } from "./shard.ts";
 
 /** A worker's copy of the model. */
 export interface Replica {
@@ -38,58 +40,48 @@ export interface Replica {
  * @throws {PolyphaseError} if a part is not in the registry
  */
 export function createReplica(job: Job, registry: Registry): Replica {
-  const { index, workers, memory, names, shapes } = job;
+  const { index, workers, memory, names, shapes, normalization, clip } = job;
   const { model: architecture, optimizer, loss, tokenizer, augmentations } = partsOf(job.parts, registry);
   const grid = tokenizer.grid(job.image);
   const model = architecture.build({ grid, classes: job.classes.length });
   const images = { ...job.image, count: job.labels.length, pixels: job.pixels } as unknown as Images;
   const labels = job.labels as unknown as Uint8Array<ArrayBuffer>;
-  const data = { train: { images, labels }, augmentations, tokenizer, grid, classes: job.classes };
-  const chunk = shardOf(memory.mean.length, workers, index);
-
-  let leaves = readFlat(memory.state[0], shapes);
-  let state: OptimizerState = {
-    step: job.optimizerStep,
-    slots: Object.fromEntries(
-      job.slots.map((slot, place) => [slot, readFlat(memory.state[1 + place], shapes)]),
-    ),
+  const data = {
+    train: { images, labels },
+    augmentations,
+    tokenizer,
+    grid,
+    classes: job.classes,
+    normalization,
   };
-  const treeOf = (tensors: readonly Tensor[]) => unflatten(tensors.map((each, at) => [names[at], each]));
+  const chunk = shardOf(memory.mean.length, workers, index);
+  const isTrained = trainedLeaves(model, names);
+  const slotShapes = shapes.filter((_, at) => isTrained[at]);
 
-  /** Writes loss and gradient of this replica's rows to shared memory. */
+  let state: StepState = {
+    names,
+    leaves: readFlat(memory.state[0], shapes),
+    optimizer: {
+      step: job.optimizerStep,
+      slots: Object.fromEntries(
+        job.slots.map((slot, place) => [slot, readFlat(memory.state[1 + place], slotShapes)]),
+      ),
+    },
+  };
+
+  /** Writes loss, gradient and new buffers of this replica's rows to shared memory. */
   const takeGradient = async ({ step, place, count }: Turn): Promise<void> => {
-    const shard = shardOf(count, workers, index);
-    if (shard.start === shard.end) return;
+    const rows = shardOf(count, workers, index);
+    if (rows.start === rows.end) return;
     const picks = memory.order.subarray(place, place + count);
-    const batch = await makeShard(data, picks, foldIn(job.keys.batch, step), shard, {
-      model,
-      params: treeOf(leaves),
-    });
+    const params = unflatten(state.leaves.map((leaf, at) => [names[at], leaf]));
+    const batch = await makeBatch(data, picks, foldIn(job.keys.batch, step), { model, params }, rows);
     // Each replica has chance of its own inside the model, or every share would drop out the same units.
     const key = foldIn(foldIn(job.keys.model, step), index);
-    const { value, grads } = tf.tidy(() =>
-      tf.valueAndGrads((...params: Tensor[]) =>
-        loss.apply(model.apply(treeOf(params), batch.tokens, { training: true, key }), batch.labels)
-          .asScalar()
-      )([...leaves])
-    );
-    [memory.losses[index]] = await value.data();
-    await writeFlat(grads, memory.gradients[index]);
-    tf.dispose([value, ...grads, batch.tokens, batch.labels]);
-  };
-
-  /** Applies the optimizer to the mean gradient. */
-  const update = (): void => {
-    const updated = tf.tidy(() => {
-      const { params, state: next } = optimizer.update(leaves, readFlat(memory.mean, shapes), state);
-      return { params, slots: next.slots, step: next.step } as unknown as
-        & { params: Tensor[]; slots: OptimizerState["slots"]; step: number }
-        & Tensor;
-    });
-    tf.dispose(leaves);
-    tf.dispose(Object.values(state.slots).flat());
-    leaves = updated.params;
-    state = { step: updated.step, slots: updated.slots };
+    const made = gradientOf({ model, loss }, names, state.leaves, batch, key);
+    [memory.losses[index]] = await made.loss.data();
+    await writeFlat(made.changes, memory.gradients[index]);
+    tf.dispose([made.loss, ...made.changes, batch.tokens, batch.labels]);
   };
 
   return {
@@ -103,23 +95,24 @@ export function createReplica(job: Job, registry: Registry): Replica {
       // Each worker averages a part of the gradient for all: the work is done once, side by side.
       weightedMean(memory.mean, memory.gradients, weights, chunk.start, chunk.end);
       arriveAndWait(memory.barrier, workers);
-      update();
+      state = applyChanges({ model, optimizer, clip }, state, readFlat(memory.mean, shapes), turn.rate);
     },
     async publish() {
-      const slots = Object.keys(state.slots);
+      const { leaves, optimizer: { slots: kept } } = state;
+      const slots = Object.keys(kept);
       if (slots.join() !== job.slots.join()) {
         throw new PolyphaseError(
           `optimizer "${optimizer.name}" remembers ${slots.join(", ") || "nothing"} after a step, at first ` +
             `${job.slots.join(", ") || "nothing"}: let its init make all that its update keeps`,
         );
       }
-      const flat = await Promise.all([leaves, ...Object.values(state.slots)].map(async (tensors, place) => {
+      const flat = await Promise.all([leaves, ...Object.values(kept)].map(async (tensors, place) => {
         const out = index === 0 ? memory.state[place] : new Float32Array(memory.mean.length);
         await writeFlat(tensors, out);
         return out;
       }));
       memory.checksums[index] = checksum(flat);
     },
-    optimizerStep: () => state.step,
+    optimizerStep: () => state.optimizer.step,
   };
 }

@@ -6,8 +6,10 @@
 
 import { flatten } from "../../models/params.ts";
 import type { OptimizerState } from "../../models/optimizers/optimizer.ts";
-import type { Params } from "../../models/model.ts";
+import type { Model, Params } from "../../models/model.ts";
+import type { ClipRule } from "../../models/optimizers/clip_gradients.ts";
 import { PolyphaseError, StageError } from "../errors.ts";
+import { trainedLeaves } from "../gradient.ts";
 import type { Run } from "../pipe.ts";
 import type { Key } from "../random.ts";
 import type { Tokenized } from "../records.ts";
@@ -26,8 +28,12 @@ export interface TeamOptions {
   readonly workers: number;
   /** Model, optimizer and loss. Tokenizer and augmentations are those of the data. */
   readonly parts: Pick<Parts, "model" | "optimizer" | "loss">;
+  /** How gradients are clipped. */
+  readonly clip?: ClipRule;
   /** Address of a module that exports a `registry` with the builders of all parts. */
   readonly registryModule?: string;
+  /** The model as it was built for the data. */
+  readonly model: Model;
   /** What to train on. */
   readonly data: Tokenized;
   /** Training images with all their copies. */
@@ -103,6 +109,8 @@ export async function startTeam(options: TeamOptions): Promise<Team> {
     classes: data.classes,
     pixels: shareBytes(data.train.images.pixels),
     labels: shareBytes(data.train.labels),
+    normalization: data.normalization,
+    clip: options.clip,
     keys: options.keys,
     names,
     shapes,
@@ -194,7 +202,11 @@ export async function startTeam(options: TeamOptions): Promise<Team> {
           mend: "let the optimizer be a pure function, without clock or Math.random",
         });
       }
-      const [params, ...kept] = memory.state.map((flat) => readFlat(flat, shapes));
+      const isTrained = trainedLeaves(options.model, names);
+      const slotShapes = shapes.filter((_, at) => isTrained[at]);
+      const [params, ...kept] = memory.state.map((flat, place) =>
+        readFlat(flat, place === 0 ? shapes : slotShapes)
+      );
       return {
         names,
         leaves: params,

@@ -109,16 +109,33 @@ Deno.test("applyAugmentations: in order, each with a key and a version of its ow
   const chain = [spy("a", 2), spy("b", 1), spy("c", 3)];
   assertEquals([copiesOf(chain), copiesOf([])], [6, 1]);
   const images = { count: 6, height: 1, width: 1, channels: 1, pixels: new Uint8Array([1, 1, 1, 1, 1, 1]) };
-  const made = applyAugmentations(chain, images, keyOf(9), Uint32Array.from([0, 1, 2, 3, 4, 5]));
+  const batch = { images, targets: new Float32Array(6).fill(1) };
+  const made = applyAugmentations(chain, batch, keyOf(9), Uint32Array.from([0, 1, 2, 3, 4, 5]));
   // ((1 · 2 + 2) · 2 + 1) · 2 + 3
-  assertEquals([...made.pixels], new Array(6).fill(21));
+  assertEquals([...made.images.pixels], new Array(6).fill(21));
+  assertEquals(made.targets, batch.targets);
   assertEquals(calls.map(([name]) => name), ["a", "b", "c"]);
   assertEquals(new Set(calls.map(([, key]) => key)).size, 3);
   // Every one of the six combinations comes once.
   const combinations = calls[0][2].map((version, row) => `${version}${calls[1][2][row]}${calls[2][2][row]}`);
   assertEquals(new Set(combinations).size, 6);
   assert(calls[0][2].every((each) => each < 2) && calls[2][2].every((each) => each < 3));
-  assertEquals(applyAugmentations([], images, keyOf(9), ZEROS), images);
+  assertEquals(applyAugmentations([], batch, keyOf(9), ZEROS), batch);
+});
+
+Deno.test("applyAugmentations: what mixes images changes their targets too", () => {
+  const mixer: Augmentation = {
+    name: "halves",
+    config: { name: "halves" },
+    copies: 1,
+    apply: () => {
+      throw new Error("mix is there");
+    },
+    mix: ({ images, targets }) => ({ images, targets: targets.map((each) => each / 2) }),
+  };
+  const images = { count: 1, height: 1, width: 1, channels: 1, pixels: new Uint8Array([7]) };
+  const made = applyAugmentations([mixer], { images, targets: Float32Array.of(0, 1) }, keyOf(9), ZEROS);
+  assertEquals(made, { images, targets: Float32Array.of(0, 0.5) });
 });
 
 Deno.test("augment: adds to the augmentations that are there, and touches no image", async () => {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { tf } from "../../models/backend/tf.ts";
+import { type Tensor, tf } from "../../models/backend/tf.ts";
 import type { Architecture, Model } from "../../models/model.ts";
 import type { Optimizer } from "../../models/optimizers/optimizer.ts";
 import { tokenMeanMlp } from "../../models/token_mean_mlp.ts";
@@ -51,6 +51,32 @@ export function forgetful(): Architecture {
   return smallModel("forgetful", () => void Promise.reject(new Error("nobody waits for me")));
 }
 
+/** Keeps a running mean of its tokens and the number of its steps as buffers, and subtracts that mean from what it is shown. */
+export function running(): Architecture {
+  const small = tokenMeanMlp({ embed: 4, hidden: 8 });
+  return {
+    name: "running",
+    config: { name: "running" },
+    build: (shape): Model => {
+      const model = small.build(shape);
+      return {
+        ...model,
+        name: "running",
+        init: (key) => ({ statistics: { mean: tf.scalar(0), steps: tf.scalar(0) }, ...model.init(key) }),
+        isBuffer: (name) => name.startsWith("statistics."),
+        apply: (params, tokens, options) => {
+          const { mean, steps } = params.statistics as { mean: Tensor; steps: Tensor };
+          if (options?.training) {
+            options.update?.("statistics.mean", tf.add(tf.mul(mean, 0.9), tf.mul(tf.mean(tokens), 0.1)));
+            options.update?.("statistics.steps", tf.add(steps, 1));
+          }
+          return model.apply(params, tf.sub(tokens, mean), options);
+        },
+      };
+    },
+  };
+}
+
 /** Changes parameters by chance that no key decides. */
 export function drifting(): Optimizer {
   return {
@@ -80,6 +106,6 @@ export function growing(): Optimizer {
 /** The standard parts and these. */
 export const registry: Registry = {
   ...standard,
-  model: { ...standard.model, mine, breaking, leaving, forgetful },
+  model: { ...standard.model, mine, running, breaking, leaving, forgetful },
   optimizer: { ...standard.optimizer, drifting, growing },
 };

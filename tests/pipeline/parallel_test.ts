@@ -21,7 +21,7 @@ import { pipelineOf } from "../../tasks/fmnist_adaptive/models.ts";
 import { canRunRemote, runRemote } from "../support.ts";
 import { memoryStore } from "./fixtures.ts";
 import { experiment, greatestDifference, outcome, SANITIZED, workerTest } from "./parallel_experiment.ts";
-import { mine } from "./parallel_registry.ts";
+import { mine, running } from "./parallel_registry.ts";
 
 const REGISTRY = import.meta.resolve("./parallel_registry.ts");
 
@@ -120,6 +120,44 @@ workerTest("a user's own model trains where its registry is named", async () => 
   const two = await outcome({ ...options, workers: 2, registryModule: REGISTRY });
   const one = await outcome({ ...options, workers: 1 });
   assert(greatestDifference(one.bits, two.bits) < 2e-6);
+});
+
+workerTest("buffers are the mean of what the workers' shares make of them, and are resumed", async () => {
+  // 48 images in even shares: their means together are the mean of the batch.
+  const options = {
+    model: running(),
+    data: { train: 24 },
+    batchSize: 12,
+    epochs: 4,
+    registryModule: REGISTRY,
+  };
+  const one = await outcome({ ...options, workers: 1 });
+  const two = await outcome({ ...options, workers: 2 });
+  const steps = new Float32Array(Uint32Array.from(two.bits["statistics.steps"]).buffer);
+  assertEquals([...steps], [16]);
+  assert(greatestDifference(one.bits, two.bits) < 2e-6);
+  const checkpoints = memoryStore();
+  const controller = new AbortController();
+  const now = () => (checkpoints.saved.includes("best") && controller.abort(), 0);
+  await assertRejects(
+    () => outcome({ ...options, workers: 2 }, { checkpoints, signal: controller.signal, now }),
+    AbortedError,
+  );
+  assertEquals(await outcome({ ...options, workers: 2 }, { checkpoints }), two);
+});
+
+workerTest("schedules and clipping are those of one thread", async () => {
+  const schedule = {
+    name: "halving",
+    config: { name: "halving" },
+    factor: (step: number) => 0.5 ** (step / 4),
+  };
+  const options = { schedule, clip: { norm: 0.05 }, epochs: 2 };
+  const one = await outcome({ ...options, workers: 1 });
+  const two = await outcome({ ...options, workers: 2 });
+  assert(greatestDifference(one.bits, two.bits) < 2e-6);
+  const plain = await outcome({ epochs: 2, workers: 1 });
+  assert(greatestDifference(one.bits, plain.bits) > 0.01);
 });
 
 /** A model whose steps are long enough for workers. */

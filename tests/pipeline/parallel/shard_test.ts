@@ -22,7 +22,7 @@ import {
 import { makeBatch } from "../../../pipeline/batch.ts";
 import { load } from "../../../pipeline/load.ts";
 import { checksum, readFlat, writeFlat } from "../../../pipeline/parallel/flat.ts";
-import { makeShard, shardOf } from "../../../pipeline/parallel/shard.ts";
+import { shardOf } from "../../../pipeline/parallel/shard.ts";
 import { pipe, run } from "../../../pipeline/pipe.ts";
 import { keyOf, permutation } from "../../../pipeline/random.ts";
 import { tokenize } from "../../../pipeline/tokenize.ts";
@@ -73,7 +73,7 @@ for (const [done, augmentations] of AUGMENTATIONS) {
       const shares = [];
       for (const index of [0, 1, 2]) {
         const shard = shardOf(picks.length, 3, index);
-        shares.push(await read(await makeShard(data, picks, keyOf(7), shard, { model, params })));
+        shares.push(await read(await makeBatch(data, picks, keyOf(7), { model, params }, shard)));
       }
       assertEquals(shares.flatMap(({ tokens }) => tokens), whole.tokens);
       assertEquals(shares.flatMap(({ labels }) => labels), whole.labels);
