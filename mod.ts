@@ -19,6 +19,7 @@
  * @module
  */
 
+export * from "./datasets/channels.ts";
 export { cifar10, cifar100, type Cifar100Options } from "./datasets/cifar.ts";
 export * from "./datasets/dataset.ts";
 export * from "./datasets/fashion_mnist.ts";

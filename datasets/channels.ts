@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Images } from "./dataset.ts";
+import type { Dataset, Images, Split } from "./dataset.ts";
 
 /**
  * Images with 1 (grey) or 3 (RGB) channels, made of images with 1 to 4: grey, grey and alpha, RGB, or RGB and alpha.
@@ -28,6 +28,22 @@ export function convertChannels(images: Images, channels: 1 | 3): Images {
     }
   }
   return { ...images, channels, pixels };
+}
+
+/**
+ * The data set with grey images in three equal channels, or with colours made grey: what a model of other channels
+ * wants. Its configuration gains `channels`.
+ */
+export function inChannels(dataset: Dataset, channels: 1 | 3): Dataset {
+  const convert = (split: Split): Split => ({ ...split, images: convertChannels(split.images, channels) });
+  return {
+    ...dataset,
+    config: { ...dataset.config, channels },
+    async load(options) {
+      const { train, test, classes } = await dataset.load(options);
+      return { train: convert(train), test: convert(test), classes };
+    },
+  };
 }
 
 /** The luma of ITU-R BT.601 with weights of 16 binary digits. */

@@ -5,6 +5,7 @@
  */
 
 import { PolyphaseError } from "../pipeline/errors.ts";
+import { inChannels } from "./channels.ts";
 import { cifar10, cifar100 } from "./cifar.ts";
 import type { Dataset } from "./dataset.ts";
 import { fashionMnist } from "./fashion_mnist.ts";
@@ -26,15 +27,26 @@ export const DATASET_NAMES: readonly string[] = [
 
 const FOLDER = "folder:";
 
+/** Options of {@linkcode datasetByName}. */
+export interface NamedOptions extends PublishedOptions {
+  /** Channels of the images, whatever they are published in: 1 for grey, 3 for RGB. */
+  readonly channels?: 1 | 3;
+}
+
 /**
  * The data set of a name: `fashion-mnist`, `mnist`, `cifar10`, `cifar100`, `folder:PATH` or `synthetic`.
  *
  * @param text The name.
- * @param options `size` of the images in pixels, by default the data set's own; `dir`, the folder of a published data set's
- *   files, which `folder:PATH` and `synthetic` refuse, since they have none.
+ * @param options `size` of the images in pixels and `channels`, by default the data set's own; `dir`, the folder of a
+ *   published data set's files, which `folder:PATH` and `synthetic` refuse, since they have none.
  * @throws {PolyphaseError} if the name is unknown, or `dir` is given for a data set without published files
  */
-export function datasetByName(text: string, options: PublishedOptions = {}): Dataset {
+export function datasetByName(text: string, { channels, ...options }: NamedOptions = {}): Dataset {
+  const dataset = published(text, options);
+  return channels === undefined ? dataset : inChannels(dataset, channels);
+}
+
+function published(text: string, options: PublishedOptions): Dataset {
   const { size, dir } = options;
   const withoutDir = (why: string) => {
     if (dir !== undefined) throw new PolyphaseError(`--data ${dir} does not go with ${text}: ${why}`);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { inChannels } from "../datasets/channels.ts";
 import { cifar10, cifar100 } from "../datasets/cifar.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { fashionMnist } from "../datasets/fashion_mnist.ts";
@@ -24,7 +25,7 @@ import { evaluate, type EvaluationProtocol } from "./evaluate.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { load } from "./load.ts";
 import { normalize } from "./normalize.ts";
-import type { Registry } from "./rebuild.ts";
+import type { Builder, Registry } from "./rebuild.ts";
 import { shiftEval } from "./shift_eval.ts";
 import { tokenize } from "./tokenize.ts";
 import { train } from "./train.ts";
@@ -32,6 +33,12 @@ import { train } from "./train.ts";
 /** `null` stands for "not given" in a configuration, which has no `undefined`. */
 function given<T>(config: JsonObject): T {
   return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null)) as T;
+}
+
+/** A builder of data sets whose configuration may ask for other channels than they are published in. */
+function datasetBuilder(build: (config: JsonObject) => Dataset): Builder {
+  return ({ channels, ...config }) =>
+    channels === 1 || channels === 3 ? inChannels(build(config), channels) : build(config);
 }
 
 /** The builders of Polyphase's own parts. Image folders are not among them: their configuration does not say where they are. */
@@ -57,11 +64,11 @@ export const registry: Registry = {
     shiftEval: (config) => shiftEval(given(config)),
   },
   dataset: {
-    "fashion-mnist": (config) => fashionMnist(given(config)),
-    "mnist": (config) => mnist(given(config)),
-    "cifar10": (config) => cifar10(given(config)),
-    "cifar100": (config) => cifar100(given(config)),
-    "synthetic": (config) => synthetic(given(config)),
+    "fashion-mnist": datasetBuilder((config) => fashionMnist(given(config))),
+    "mnist": datasetBuilder((config) => mnist(given(config))),
+    "cifar10": datasetBuilder((config) => cifar10(given(config))),
+    "cifar100": datasetBuilder((config) => cifar100(given(config))),
+    "synthetic": datasetBuilder((config) => synthetic(given(config))),
   },
   augmentation: {
     "circular-shift": (config) => circularShift(given(config)),

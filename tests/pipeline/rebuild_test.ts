@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
+import { inChannels } from "../../datasets/channels.ts";
 import { synthetic } from "../../datasets/synthetic.ts";
 import { crossEntropy, l2 } from "../../models/losses.ts";
 import { adam } from "../../models/optimizers/adam.ts";
@@ -69,6 +70,7 @@ const PIPELINES: Record<string, AnyStage & { readonly config: JsonObject }> = {
     evaluate({ loss: crossEntropy() }),
     shiftEval(),
   ),
+  "other channels": pipe(load(inChannels(tiny, 3)), tokenize(patches2d({ size: 2 }))),
   "nested": pipe(load(tiny), tokenize(adaptive(patches2d({ size: 4 }), { order: "random" }))),
 };
 
