@@ -36,15 +36,25 @@ export type { GeluApproximation } from "./models/backend/ops/fused_kernels.ts";
 export { gelu, type GeluOptions } from "./models/backend/ops/gelu.ts";
 export * from "./models/backend/select.ts";
 export { type Tensor, tf } from "./models/backend/tf.ts";
+export * from "./models/conv_encoder.ts";
 export * from "./models/layers/linear.ts";
 export * from "./models/losses.ts";
 export * from "./models/model.ts";
 export * from "./models/optimizers/adam.ts";
+export * from "./models/optimizers/adamw.ts";
 export * from "./models/optimizers/clip_gradients.ts";
+export * from "./models/optimizers/constant.ts";
+export * from "./models/optimizers/cosine_annealing.ts";
+export * from "./models/optimizers/linear_warmup.ts";
+export * from "./models/optimizers/noam.ts";
 export * from "./models/optimizers/optimizer.ts";
 export * from "./models/optimizers/schedule.ts";
 export * from "./models/optimizers/sgd.ts";
+export * from "./models/optimizers/step_schedule.ts";
 export * from "./models/params.ts";
+export type { FavorKernel } from "./models/layers/favor_attention.ts";
+export * from "./models/performer.ts";
+export * from "./models/resnet.ts";
 export * from "./models/safetensors.ts";
 export * from "./models/token_mean_mlp.ts";
 export * from "./models/tokenizers/adaptive.ts";
@@ -53,14 +63,28 @@ export * from "./models/tokenizers/lattice.ts";
 export * from "./models/tokenizers/patches.ts";
 export * from "./models/tokenizers/polyphase_energy.ts";
 export * from "./models/tokenizers/tokenizer.ts";
+export * from "./models/torch_weights.ts";
+export * from "./models/vit.ts";
 
 export * from "./pipeline/augment.ts";
+export * from "./pipeline/augment/beta.ts";
+export * from "./pipeline/augment/cutmix.ts";
+export * from "./pipeline/augment/image_ops.ts";
+export * from "./pipeline/augment/mixup.ts";
+export * from "./pipeline/augment/mixup_cutmix.ts";
+export type { DrawPer, Fill } from "./pipeline/augment/options.ts";
+export * from "./pipeline/augment/rand_augment.ts";
+export * from "./pipeline/augment/random_crop.ts";
+export * from "./pipeline/augment/random_erasing.ts";
+export * from "./pipeline/augment/random_flip.ts";
+export * from "./pipeline/augment/trivial_augment.ts";
 export * from "./pipeline/batch.ts";
 export * from "./pipeline/checkpoint.ts";
 export * from "./pipeline/errors.ts";
 export * from "./pipeline/evaluate.ts";
 export * from "./pipeline/json.ts";
 export * from "./pipeline/load.ts";
+export { codeOf } from "./pipeline/features.ts";
 export * from "./pipeline/gradient.ts";
 export * from "./pipeline/matrix.ts";
 export * from "./pipeline/normalize.ts";
@@ -81,6 +105,28 @@ export type { Picture } from "./pipeline/report/png_library.ts";
 export * from "./pipeline/report/statistics.ts";
 export * from "./pipeline/report/table.ts";
 export * from "./pipeline/shift_eval.ts";
+export * from "./pipeline/sweep.ts";
+export type { TrainAdjustment } from "./pipeline/sweep/adjust.ts";
+export * from "./pipeline/sweep/config_sweep.ts";
+export {
+  type FailedCell,
+  runSweep,
+  type SweepEvent,
+  type SweepOptions,
+  type SweepOutcome,
+} from "./pipeline/sweep/run.ts";
+export * from "./pipeline/sweep/source.ts";
+export { yamlSource, yamlSweep, type YamlSweepInput } from "./pipeline/sweep/yaml_sweep.ts";
+export { decideSvc, predictSvc } from "./pipeline/svm/predict_svc.ts";
+export type { PaceOptions } from "./pipeline/svm/pace.ts";
+export { fitSvc, type Svc, type SvcOptions, type SvcSettings } from "./pipeline/svm/svc.ts";
+export {
+  type Probed,
+  type ProbeResult,
+  type ProbeScore,
+  svmProbe,
+  type SvmProbeOptions,
+} from "./pipeline/svm_probe.ts";
 export * from "./pipeline/tokenize.ts";
 export * from "./pipeline/train.ts";
 export * from "./pipeline/train_step.ts";

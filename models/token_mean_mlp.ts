@@ -32,7 +32,8 @@ type TokenMeanMlpParams = {
  *
  * The mean of an affine map is the affine map of the means, so tokens are mapped straight to their one value: the same
  * function with the same gradients at a fraction of the cost. Only `collect` makes the embedded tokens,
- * `embedding [batch, tokens, embed]`; it is also handed `tokens [batch, tokens]` and `hidden [batch, hidden]`.
+ * `embedding [batch, tokens, embed]`; it is also handed `tokens [batch, tokens]` and `hidden [batch, hidden]`, which is
+ * the `code` too.
  */
 export function tokenMeanMlp({ embed = 32, hidden = 196 }: TokenMeanMlpOptions = {}): Architecture {
   const config = { name: "token-mean-mlp", embed, hidden };
@@ -59,9 +60,11 @@ export function tokenMeanMlp({ embed = 32, hidden = 196 }: TokenMeanMlpOptions =
         collect?.("tokens", values);
         const active = linear(fc1, values, { activation: "gelu" });
         collect?.("hidden", active);
+        collect?.("code", active);
         return linear(fc2, active);
       },
       embedding: (params) => (params as TokenMeanMlpParams).embedding,
+      multiplyAdds: grid.tokens * grid.patch + grid.tokens * hidden + hidden * classes,
     }),
   };
 }

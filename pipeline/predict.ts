@@ -5,12 +5,14 @@
  */
 
 import { type Images, imageSize } from "../datasets/dataset.ts";
+import { shiftImages } from "../datasets/shift.ts";
 import { type Tensor, tf } from "../models/backend/tf.ts";
 import type { Model, Params } from "../models/model.ts";
 import type { Embedding, TokenGrid, Tokenizer } from "../models/tokenizers/tokenizer.ts";
 import { PolyphaseError } from "./errors.ts";
 import { byteValues, foldNormalization, type Normalization } from "./normalize.ts";
 import { foldIn, type Key } from "./random.ts";
+import { type ViewMean, viewMean, type Views } from "./views.ts";
 
 /** What turns images into logits. A {@linkcode Trained} record is one. */
 export interface Predictor {
@@ -24,6 +26,8 @@ export interface Predictor {
   readonly model: Model;
   /** The model's parameters. */
   readonly params: Params;
+  /** What {@linkcode predict} averages over. Absent: the image as it is. */
+  readonly views?: Views;
 }
 
 /** How images are predicted. */
@@ -37,12 +41,24 @@ export interface PredictOptions {
   readonly training?: boolean;
 }
 
-/** Logits of all images, `[count, classes]`. Tokenizers that use chance draw from `key`. */
+/** Logits of all images, `[count, classes]`, the mean over views if there are any. Tokenizers that use chance draw from `key`. */
 export function predict(
   predictor: Predictor,
   images: Images,
   key: Key,
-  { batchSize = 500, training = false }: PredictOptions = {},
+  options: PredictOptions = {},
+): Promise<Float32Array> {
+  const { views } = predictor;
+  return views === undefined
+    ? predictOnce(predictor, images, key, options)
+    : predictViews(predictor, views, images, key, options);
+}
+
+function predictOnce(
+  predictor: Predictor,
+  images: Images,
+  key: Key,
+  { batchSize = 500, training = false }: PredictOptions,
 ): Promise<Float32Array> {
   const { model, params } = predictor;
   return mapBatches(
@@ -54,9 +70,26 @@ export function predict(
   );
 }
 
+async function predictViews(
+  predictor: Predictor,
+  { offsets, mode, over }: Views,
+  images: Images,
+  key: Key,
+  options: PredictOptions,
+): Promise<Float32Array> {
+  let sum: ViewMean | undefined;
+  for (const [index, offset] of offsets.entries()) {
+    const shifted = shiftImages(images, [offset], mode);
+    const logits = await predictOnce(predictor, shifted, foldIn(foldIn(key, "view"), index), options);
+    sum ??= viewMean(over, images.count, logits.length / Math.max(1, images.count));
+    sum.add(logits);
+  }
+  return sum?.mean() ?? new Float32Array(0);
+}
+
 /**
  * What `map` makes of the tokens `[batch, tokens, patch]` of all images, batch by batch and one behind the other. It is
- * called inside a `tf.tidy`, with the key of the batch.
+ * called inside a `tf.tidy`, with the key of the batch. Views are none of its business.
  */
 export async function mapBatches(
   predictor: Predictor,

@@ -10,23 +10,42 @@ import type { Dataset } from "../datasets/dataset.ts";
 import { fashionMnist } from "../datasets/fashion_mnist.ts";
 import { mnist } from "../datasets/mnist.ts";
 import { synthetic } from "../datasets/synthetic.ts";
+import { convEncoder } from "../models/conv_encoder.ts";
 import { crossEntropy, l2, type Loss } from "../models/losses.ts";
 import type { Architecture } from "../models/model.ts";
 import { adam } from "../models/optimizers/adam.ts";
+import { adamW } from "../models/optimizers/adamw.ts";
+import { constant } from "../models/optimizers/constant.ts";
+import { cosineAnnealing } from "../models/optimizers/cosine_annealing.ts";
+import { linearWarmup } from "../models/optimizers/linear_warmup.ts";
+import { noam } from "../models/optimizers/noam.ts";
 import type { Optimizer } from "../models/optimizers/optimizer.ts";
 import type { Schedule } from "../models/optimizers/schedule.ts";
 import { sgd } from "../models/optimizers/sgd.ts";
+import { stepSchedule } from "../models/optimizers/step_schedule.ts";
+import { performer } from "../models/performer.ts";
+import { resnet, resnet18, resnet34, resnet50, type ResnetOptions } from "../models/resnet.ts";
 import { tokenMeanMlp } from "../models/token_mean_mlp.ts";
 import { adaptive } from "../models/tokenizers/adaptive.ts";
 import { patches1d, patches2d, type PatchTokenizer, pixels } from "../models/tokenizers/patches.ts";
 import type { Tokenizer } from "../models/tokenizers/tokenizer.ts";
+import { vit } from "../models/vit.ts";
 import { augment, type Augmentation, circularShift, rolledCopies, zeroShift } from "./augment.ts";
+import { cutmix } from "./augment/cutmix.ts";
+import { mixup } from "./augment/mixup.ts";
+import { mixupCutmix } from "./augment/mixup_cutmix.ts";
+import { randAugment } from "./augment/rand_augment.ts";
+import { randomCrop } from "./augment/random_crop.ts";
+import { randomErasing } from "./augment/random_erasing.ts";
+import { randomHorizontalFlip, randomVerticalFlip } from "./augment/random_flip.ts";
+import { trivialAugmentWide } from "./augment/trivial_augment.ts";
 import { evaluate, type EvaluationProtocol } from "./evaluate.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { load } from "./load.ts";
 import { normalize } from "./normalize.ts";
 import type { Builder, Registry } from "./rebuild.ts";
 import { shiftEval } from "./shift_eval.ts";
+import { svmProbe } from "./svm_probe.ts";
 import { tokenize } from "./tokenize.ts";
 import { train } from "./train.ts";
 
@@ -62,6 +81,7 @@ export const registry: Registry = {
         ...(protocol === undefined ? {} : { protocol: protocol as EvaluationProtocol }),
       }),
     shiftEval: (config) => shiftEval(given(config)),
+    svmProbe: (config) => svmProbe(given(config)),
   },
   dataset: {
     "fashion-mnist": datasetBuilder((config) => fashionMnist(given(config))),
@@ -74,6 +94,15 @@ export const registry: Registry = {
     "circular-shift": (config) => circularShift(given(config)),
     "zero-shift": (config) => zeroShift(given(config)),
     "rolled-copies": (config) => rolledCopies(given(config)),
+    "trivial-augment-wide": (config) => trivialAugmentWide(given(config)),
+    "rand-augment": (config) => randAugment(given(config)),
+    "random-crop": (config) => randomCrop(given(config)),
+    "random-horizontal-flip": (config) => randomHorizontalFlip(given(config)),
+    "random-vertical-flip": (config) => randomVerticalFlip(given(config)),
+    "random-erasing": (config) => randomErasing(given(config)),
+    "mixup": (config) => mixup(given(config)),
+    "cutmix": (config) => cutmix(given(config)),
+    "mixup-cutmix": (config) => mixupCutmix(given(config)),
   },
   tokenizer: {
     "patches-1d": (config) => patches1d(given(config)),
@@ -82,7 +111,29 @@ export const registry: Registry = {
     "adaptive": ({ patches, order }, make) =>
       adaptive(make<PatchTokenizer>("tokenizer", patches), given({ order })),
   },
-  model: { "token-mean-mlp": (config) => tokenMeanMlp(given(config)) },
-  optimizer: { "sgd": (config) => sgd(given(config)), "adam": (config) => adam(given(config)) },
-  loss: { "cross-entropy": () => crossEntropy(), "l2": () => l2() },
+  model: {
+    "token-mean-mlp": (config) => tokenMeanMlp(given(config)),
+    "vit": (config) => vit(given(config)),
+    "resnet18": (config) => resnet18(given(config)),
+    "resnet34": (config) => resnet34(given(config)),
+    "resnet50": (config) => resnet50(given(config)),
+    "resnet101": (config) => resnet({ ...given<ResnetOptions>(config), depth: 101 }),
+    "resnet152": (config) => resnet({ ...given<ResnetOptions>(config), depth: 152 }),
+    "performer": (config) => performer(given(config)),
+    "conv-encoder": (config) => convEncoder(given(config)),
+  },
+  optimizer: {
+    "sgd": (config) => sgd(given(config)),
+    "adam": (config) => adam(given(config)),
+    "adamw": (config) => adamW(given(config)),
+  },
+  schedule: {
+    "constant": (config) => constant(given(config)),
+    "cosine-annealing": (config) => cosineAnnealing(given(config)),
+    "linear-warmup": ({ steps, schedule, start }, make) =>
+      linearWarmup(Number(steps), make<Schedule>("schedule", schedule), { start: Number(start) }),
+    "noam": (config) => noam(given(config)),
+    "step": (config) => stepSchedule(given(config)),
+  },
+  loss: { "cross-entropy": (config) => crossEntropy(given(config)), "l2": () => l2() },
 };

@@ -4,14 +4,34 @@
  * @module
  */
 
-import type { Images, ImageShape } from "../datasets/dataset.ts";
+import { type Images, type Split, takeSplit } from "../datasets/dataset.ts";
 import { type Offset, shiftImages, type ShiftMode } from "../datasets/shift.ts";
 import { breathe } from "./breathe.ts";
 import { AbortedError, PolyphaseError } from "./errors.ts";
 import { type Run, type Stage, stage } from "./pipe.ts";
 import { argmaxRows, matches, predict } from "./predict.ts";
-import { foldIn, randint } from "./random.ts";
+import { foldIn, keyOf, permutation, randint } from "./random.ts";
 import type { Trained } from "./records.ts";
+import { evaluateOffsets, type ModeResult } from "./shift_eval/all_offsets.ts";
+import { listOffsets, type OffsetRange } from "./shift_eval/offsets.ts";
+import {
+  evaluatePairs,
+  type PairOptions,
+  type PairResult,
+  pairSettings,
+} from "./shift_eval/pair_consistency.ts";
+
+export type { LogitResult, ModeResult, OffsetResult } from "./shift_eval/all_offsets.ts";
+export type { OffsetRange } from "./shift_eval/offsets.ts";
+export type { PairMode, PairOptions, PairResult } from "./shift_eval/pair_consistency.ts";
+
+/** A further mode of shifts to try. Plain data. */
+export type ModeOptions = {
+  /** How pixels move. */
+  readonly mode: ShiftMode;
+  /** The offsets to try one by one, as those of {@linkcode ShiftEvalOptions}. Default `all`. */
+  readonly offsets?: OffsetRange;
+};
 
 /** Which shifts to try. */
 export interface ShiftEvalOptions {
@@ -21,39 +41,39 @@ export interface ShiftEvalOptions {
    * The offsets to try one by one: every whole number from the first to the last, on each axis that `mode` has; `all`
    * for every circular shift there is. Default `all`.
    */
-  readonly offsets?: readonly [first: number, last: number] | "all";
+  readonly offsets?: OffsetRange;
   /** The offsets to draw from, one for a batch. Default `offsets`. */
-  readonly random?: readonly [first: number, last: number];
+  readonly random?: OffsetRange;
   /** Images in a batch that shares a random offset. Default 32. */
   readonly batchSize?: number;
-}
-
-/** Results at one offset. */
-export interface OffsetResult extends Offset {
-  /** Share of images whose class is predicted right, in [0, 1]. */
-  readonly accuracy: number;
-  /** Share of images whose predicted class is that of the unshifted image, in [0, 1]. */
-  readonly consistency: number;
+  /** Further modes, whose offsets are all tried too. Default: none. */
+  readonly modes?: readonly ModeOptions[];
+  /**
+   * How many test images to try all offsets on: with `circular-2d` there are as many as pixels. Default: all. Pairs and
+   * random offsets are always tried on all test images.
+   */
+  readonly images?: number;
+  /** Which images those are: the `first`, or `random` ones by a seed of their own, the same for every model. Default `first`. */
+  readonly choose?: "first" | "random";
+  /**
+   * Whether to compare logits with those of the unshifted image as well, which tells a model that is equivariant from one
+   * that is merely sure of its class. Default false.
+   */
+  readonly logits?: boolean;
+  /** Up to which difference logits count as equal. Default 1e-3. */
+  readonly tolerance?: number;
+  /** Random pairs of shifts to compare on all test images: C-Cons and S-Cons. Default: none. */
+  readonly pairs?: readonly PairOptions[];
 }
 
 /** How a model stands up to shifts. Shares are in [0, 1]; for all of them higher is better. */
-export interface ShiftResult {
-  /** How pixels moved. */
-  readonly mode: ShiftMode;
+export interface ShiftResult extends ModeResult {
   /** Accuracy with one random offset for each batch: the protocol of the published notebook. */
   readonly randomAccuracy: number;
-  /** Results at every offset tried. */
-  readonly offsets: readonly OffsetResult[];
-  /** Mean of the accuracies. */
-  readonly meanAccuracy: number;
-  /** Least accuracy at any one offset. */
-  readonly worstAccuracy: number;
-  /** Mean share of images whose predicted class a shift does not change: the mean of the consistencies. */
-  readonly consistency: number;
-  /** Share of images whose predicted class *no* offset changes. */
-  readonly unanimity: number;
-  /** Share of images that are predicted right at *every* offset. */
-  readonly robustAccuracy: number;
+  /** Results of the further modes, in order, if there are any. */
+  readonly modes?: readonly ModeResult[];
+  /** Results of the random pairs, in order, if there are any. */
+  readonly pairs?: readonly PairResult[];
 }
 
 /** A trained model with its results under shift. Made by `shiftEval`. */
@@ -62,90 +82,97 @@ export interface Shifted extends Trained {
   readonly shift: ShiftResult;
 }
 
+/** Seed of the images to try all offsets on. */
+const CHOICE_SEED = 0;
+
 /**
  * Evaluates the trained model on shifted test images.
  *
+ * Shifts that become the same tokens go through the model once, so an adaptive tokenizer makes all offsets cheap.
+ *
  * The stage throws a {@linkcode PolyphaseError} for an empty range, or for `all` with zero-filled shifts.
  *
- * @throws {PolyphaseError} if the batch size is not a whole number of at least 1
+ * @throws {PolyphaseError} if the batch size or the number of images is not a whole number of at least 1, the tolerance is
+ *   negative, or pairs are out of range
  */
 export function shiftEval(options: ShiftEvalOptions = {}): Stage<Trained, Shifted, "shiftEval"> {
-  const { mode = "circular-flat", offsets = "all", batchSize = 32 } = options;
+  const { mode = "circular-flat", offsets = "all", batchSize = 32, modes = [], images } = options;
+  const { choose = "first", logits = false, tolerance = 1e-3 } = options;
   const random = options.random ?? offsets;
+  const pairs = (options.pairs ?? []).map(pairSettings);
+  const trials = [{ mode, offsets }, ...modes.map((each) => ({ offsets: "all" as const, ...each }))];
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new PolyphaseError(`shiftEval: batch size ${batchSize} is no number of images: give 1 or more`);
   }
-  const config = { mode, offsets, random, batchSize };
+  if (images !== undefined && !(Number.isInteger(images) && images >= 1)) {
+    throw new PolyphaseError(`shiftEval: ${images} is no number of images: give 1 or more, or leave it out`);
+  }
+  if (!(tolerance >= 0)) {
+    throw new PolyphaseError(
+      `shiftEval: tolerance ${tolerance}, expected 0 or more: 0 is equal to the last bit`,
+    );
+  }
+  // Settings that were not made are left out, so that runs of before keep their id.
+  const config = {
+    mode,
+    offsets,
+    random,
+    batchSize,
+    ...modes.length > 0 ? { modes: trials.slice(1) } : {},
+    ...images === undefined ? {} : { images, choose },
+    ...logits ? { logits, tolerance } : {},
+    ...pairs.length > 0 ? { pairs } : {},
+  };
   return stage("shiftEval", config, async (trained, run) => {
-    const { images, labels } = trained.test;
-    const { classes } = trained;
-    const tried = listOffsets(offsets, mode, trained.image);
-    const classify = async (batch: Images, name: string): Promise<Uint8Array> =>
-      argmaxRows(await predict(trained, batch, foldIn(run.key, name)), classes.length);
-
-    const still = await classify(images, "still");
-    const unchanged = new Uint8Array(images.count).fill(1);
-    const alwaysRight = new Uint8Array(images.count).fill(1);
-    const counts: (Offset & { right: number; same: number })[] = [];
-    for (const offset of tried) {
-      if (run.signal.aborted) {
-        throw new AbortedError('Stopped in stage "shiftEval": resume to go on after the training');
-      }
-      run.progress({ stage: "shiftEval", text: "shifting", done: counts.length, total: tried.length });
-      await breathe();
-      const predictions = isStill(offset)
-        ? still
-        : await classify(shiftImages(images, [offset], mode), `${offset.dy},${offset.dx}`);
-      counts.push({ ...offset, right: matches(predictions, labels), same: matches(predictions, still) });
-      predictions.forEach((label, row) => {
-        if (label !== still[row]) unchanged[row] = 0;
-        if (label !== labels[row]) alwaysRight[row] = 0;
-      });
+    const { test, classes, image } = trained;
+    const tried = trials.map((each) => ({ ...each, offsets: listOffsets(each.offsets, each.mode, image) }));
+    const draws = listOffsets(random, mode, image);
+    const some = someOf(test, images, choose);
+    const settings = { tolerance: logits ? tolerance : undefined };
+    const results: ModeResult[] = [];
+    for (const [nth, each] of tried.entries()) {
+      const text = nth === 0 ? "shifting" : `shifting (${each.mode})`;
+      // The first mode draws as it did when it was the only one.
+      const key = nth === 0 ? run.key : foldIn(run.key, `mode ${nth}`);
+      const trial = { ...settings, ...each, between: pause(run, text) };
+      results.push(await evaluateOffsets(trained, some, classes.length, key, trial));
     }
-    run.progress({ stage: "shiftEval", text: "shifting", done: tried.length, total: tried.length });
-    // An image agrees with itself: the offset that moves nothing would only flatter the mean.
-    const others = counts.filter((each) => !isStill(each));
-    const moved = others.length > 0 ? others : counts;
-    const draws = listOffsets(random, mode, trained.image);
-    const randomly = await classify(shiftBatches(images, draws, batchSize, mode, run), "random");
+    const shifted = shiftBatches(test.images, draws, batchSize, mode, run);
+    const said = argmaxRows(await predict(trained, shifted, foldIn(run.key, "random")), classes.length);
+    const compared: PairResult[] = [];
+    for (const [nth, each] of pairs.entries()) {
+      const trial = { ...settings, between: pause(run, `comparing pairs (${each.mode})`) };
+      const key = foldIn(run.key, `pairs ${nth}`);
+      compared.push(await evaluatePairs(trained, test, classes.length, key, each, trial));
+    }
     const shift: ShiftResult = {
-      mode,
-      randomAccuracy: matches(randomly, labels) / images.count,
-      offsets: counts.map(({ dy, dx, right, same }) => ({
-        dy,
-        dx,
-        accuracy: right / images.count,
-        consistency: same / images.count,
-      })),
-      meanAccuracy: sum(counts.map((each) => each.right)) / (counts.length * images.count),
-      worstAccuracy: Math.min(...counts.map((each) => each.right)) / images.count,
-      consistency: sum(moved.map((each) => each.same)) / (moved.length * images.count),
-      unanimity: sum(unchanged) / images.count,
-      robustAccuracy: sum(alwaysRight) / images.count,
+      ...results[0],
+      randomAccuracy: matches(said, test.labels) / test.images.count,
+      ...modes.length > 0 ? { modes: results.slice(1) } : {},
+      ...pairs.length > 0 ? { pairs: compared } : {},
     };
     return { ...trained, shift };
   });
 }
 
-/** Every offset of a range on the axes of a mode. */
-function listOffsets(range: readonly [number, number] | "all", mode: ShiftMode, image: ImageShape): Offset[] {
-  const flat = mode.endsWith("flat");
-  if (range === "all" && mode.startsWith("zero")) {
-    throw new PolyphaseError(`shiftEval: mode "${mode}" has no end of offsets: give a range such as [-4, 4]`);
-  }
-  const axis = (length: number): number[] => {
-    const [first, last] = range === "all" ? [0, length - 1] : range;
-    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+/** The images to try all offsets on. */
+function someOf(split: Split, count: number | undefined, choose: "first" | "random"): Split {
+  if (count === undefined || count >= split.images.count) return split;
+  const rows = choose === "random"
+    ? permutation(foldIn(keyOf(CHOICE_SEED), "images"), split.images.count).slice(0, count).sort()
+    : Uint32Array.from({ length: count }, (_, row) => row);
+  return takeSplit(split, rows);
+}
+
+/** Tells how far it is, gives others a turn, and stops where the run is to stop. */
+function pause(run: Run, text: string): (done: number, total: number) => Promise<void> {
+  return async (done, total) => {
+    if (run.signal.aborted) {
+      throw new AbortedError('Stopped in stage "shiftEval": resume to go on after the training');
+    }
+    run.progress({ stage: "shiftEval", text, done, total });
+    await breathe();
   };
-  if (
-    range !== "all" && !(Number.isInteger(range[0]) && Number.isInteger(range[1]) && range[0] <= range[1])
-  ) {
-    throw new PolyphaseError(
-      `shiftEval: offsets from ${range[0]} to ${range[1]} are no range: give whole numbers in order`,
-    );
-  }
-  if (flat) return axis(image.height * image.width).map((dx) => ({ dy: 0, dx }));
-  return axis(image.height).flatMap((dy) => axis(image.width).map((dx) => ({ dy, dx })));
 }
 
 /** Shifts the images batch by batch, each batch by one random offset out of `offsets`. */
@@ -162,14 +189,4 @@ function shiftBatches(
     Array.from({ length: images.count }, (_, row) => offsets[picks[Math.floor(row / batchSize)]]),
     mode,
   );
-}
-
-function isStill({ dy, dx }: Offset): boolean {
-  return dy === 0 && dx === 0;
-}
-
-function sum(values: ArrayLike<number>): number {
-  let total = 0;
-  for (let index = 0; index < values.length; index++) total += values[index];
-  return total;
 }

@@ -1,6 +1,6 @@
 /**
- * `deno task bench`: what one training step of each model costs, beside the base model written in plain TensorFlow.js,
- * and what each operation costs on our kernels, beside vanilla TensorFlow.js.
+ * `deno task bench`: what one training step of each model costs, with one thread, with two and on vanilla TensorFlow.js,
+ * and what each operation costs on our kernels, beside vanilla TensorFlow.js and `@jax-js/jax`.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { selectBackend } from "../models/backend/select.ts";
 import { tf } from "../models/backend/tf.ts";
 import { crossEntropy } from "../models/losses.ts";
 import { sgd } from "../models/optimizers/sgd.ts";
-import { flatten, unflatten } from "../models/params.ts";
+import { unflatten } from "../models/params.ts";
 import { tokenMeanMlp } from "../models/token_mean_mlp.ts";
 import { makeBatch } from "../pipeline/batch.ts";
 import { run } from "../pipeline/pipe.ts";
@@ -19,25 +19,39 @@ import { foldIn, type Key, keyOf, randint } from "../pipeline/random.ts";
 import type { Tokenized } from "../pipeline/records.ts";
 import { decimals } from "../pipeline/report/format.ts";
 import { tableText } from "../pipeline/report/table.ts";
-import { type StepState, trainStep } from "../pipeline/train_step.ts";
+import { initialState, type StepState, trainStep } from "../pipeline/train_step.ts";
+import { type ChildSide, childSide } from "./bench/child_side.ts";
+import { compareJax, jaxProcess, type JaxRow, jaxText } from "./bench/compare_jax.ts";
+import { compareModels, type ModelRow, modelsText } from "./bench/compare_models.ts";
 import { compareOps, type OpRow, opsText } from "./bench/compare_ops.ts";
 import { type Contender, measure, type Measured } from "./bench/contender.ts";
-import { localSide, TURN_MS } from "./bench/op_side.ts";
+import { JAX_CASES } from "./bench/jax_cases.ts";
+import { MODEL_CASES } from "./bench/model_cases.ts";
+import { stepsByTeam, stepsHere } from "./bench/model_steps.ts";
 import { OPS } from "./bench/ops.ts";
 import { plainBase } from "./bench/plain_tfjs.ts";
-import { vanillaSide } from "./bench/vanilla_side.ts";
+import { localSide, TURN_MS } from "./bench/side.ts";
+import { LEAST_ROUNDS, SIDE_MS } from "./bench/turns.ts";
 import { command } from "./command.ts";
 import { pickFlags } from "./common_flags.ts";
 import type { FlagValues, Usage } from "./flag.ts";
 import { parseFlags, UsageError } from "./flags.ts";
 import { dataOf, type ModelName, MODELS } from "./fmnist_adaptive/models.ts";
 
+/** Workers of the models that are trained with several. */
+const WORKERS = 2;
+
+/** The models of `fmnist-adaptive`, as one of the choices of `--models`. */
+const ADAPTIVE = "fmnist-adaptive";
+
 const USAGE = {
   task: "bench",
   summary:
     "Times one training step of each model of fmnist-adaptive, the making of its batch included, beside the base " +
-    "model in plain TensorFlow.js; all take turns in one process. Then times operations one by one on our kernels and, " +
-    "in turns, on vanilla TensorFlow.js in a process of its own. Run it with nothing else running.",
+    "model in plain TensorFlow.js; all take turns in one process. Then times whole steps model by model, in one thread " +
+    "and with two workers, then operations one by one, and then operations that @jax-js/jax has too; vanilla " +
+    "TensorFlow.js and @jax-js/jax take turns with ours in processes of their own. Run it with nothing else running: " +
+    "all of it takes some minutes, most of them the others'.",
   flags: [
     {
       name: "rounds",
@@ -45,7 +59,11 @@ const USAGE = {
       default: 20,
       min: 1,
       group: "Timing",
-      help: "Rounds; the median over them counts.",
+      help:
+        `Rounds; the median over them counts. A side that has taken ${
+          SIDE_MS / 1000
+        } s for a model or an op sits ` +
+        `out those after round ${LEAST_ROUNDS}, but not in the table of ${ADAPTIVE}.`,
     },
     {
       name: "repeats",
@@ -53,14 +71,24 @@ const USAGE = {
       default: 50,
       min: 1,
       group: "Timing",
-      help: `Steps of each model in a round, and runs of each op, of which none begins after ${TURN_MS} ms.`,
+      help:
+        `Steps or runs in a round, of which none begins after ${TURN_MS} ms, but in the table of ${ADAPTIVE} all do.`,
     },
     {
       name: "only",
       kind: "string",
-      choices: ["models", "ops"],
+      choices: ["models", "ops", "jax"],
       group: "Timing",
-      help: "Time the models alone, or the ops alone; ops are timed on the backend wasm.",
+      help:
+        "Time the models alone, the ops alone, or what @jax-js/jax does too; all but fmnist-adaptive on the backend wasm.",
+    },
+    {
+      name: "models",
+      kind: "list",
+      of: "string",
+      choices: [ADAPTIVE, ...MODEL_CASES.map(({ name }) => name)],
+      group: "Timing",
+      help: `Time these models, of which ${ADAPTIVE} is a table of its own; without it all.`,
     },
     {
       name: "ops",
@@ -73,11 +101,17 @@ const USAGE = {
     ...pickFlags(["dataset", "data", "batch-size", "seed", "backend", "json"], { "batch-size": 32 }),
   ],
   notes: [
-    "Columns of the models (lower is better): ms of a step, median and least over the rounds; ratio to base in the",
-    "same round.",
+    `Columns of ${ADAPTIVE} (lower is better): ms of a step, median and least over the rounds; ratio to base in the`,
+    "same round. Data set, batch size, seed and backend are those of this table alone.",
+    "Columns model by model: ms of a step, median and least over the rounds, and images a second at the median, for one",
+    `thread and for ${WORKERS} workers; the speed-up by workers; vanilla's ms, and its ratio to each of ours in the same`,
+    "round (higher is better); our tensors and bytes before and after. Images are random.",
     "Columns of the ops: ms of a run, median and least over the rounds, and GFLOPS at the median, ours and vanilla's;",
     "ratio of vanilla's ms to ours in the same round (higher is better); our tensors and bytes before and after. Vanilla",
     "composes gelu, layer-norm and the optimizers of its operations, and has no kernel for what shows a dash.",
+    "Columns of jax: as those of the ops, each ratio to ours on one core; @jax-js/jax in its own layout, compiled by jit,",
+    "on one thread and on one for each core. Its numbers are compared with ours first: the greatest difference, relative",
+    "to the greatest number of a result.",
   ].join("\n"),
 } as const satisfies Usage;
 
@@ -87,11 +121,18 @@ await command(async (signal) => {
   const flags = parseFlags(USAGE, Deno.args);
   expectTogether(flags);
   const backend = await selectBackend(flags.backend);
-  const { rows, leaked }: ModelTimes = flags.only === "ops"
-    ? { rows: [], leaked: 0 }
-    : await timeModels(flags, signal);
-  if (!flags.json && flags.only !== "ops") {
-    console.log(tableText({
+  const isAsked = (part: Flags["only"]) => flags.only === undefined || flags.only === part;
+  const isWasm = flags.backend === "wasm";
+  let isFirst = true;
+  const show = (text: string) => {
+    if (!flags.json) console.log(isFirst ? text : `\n${text}`);
+    isFirst = false;
+  };
+  const { rows, leaked }: ModelTimes = isAsked("models") && (flags.models?.includes(ADAPTIVE) ?? true)
+    ? await timeModels(flags, signal)
+    : { rows: [], leaked: 0 };
+  if (rows.length > 0) {
+    show(tableText({
       caption:
         `One training step of ${flags.batchSize} images on ${backend.description}; ${leaked} tensors leaked.`,
       columns: [
@@ -103,23 +144,36 @@ await command(async (signal) => {
       rows,
     }));
   }
-  const ops = flags.only === "models" || flags.backend !== "wasm" ? [] : await timeOps(flags, signal);
+  const models = isWasm && isAsked("models") ? await timeSteps(flags, signal) : [];
+  if (models.length > 0) show(modelsText(models, WORKERS));
+  const ops = isWasm && isAsked("ops") ? await timeOps(flags, signal) : [];
+  if (ops.length > 0) show(opsText(ops));
+  const jax = isWasm && isAsked("jax") ? await timeJax(flags, signal) : [];
+  if (jax.length > 0) show(jaxText(jax, navigator.hardwareConcurrency));
   if (flags.json) {
     const { batchSize } = flags;
-    console.log(JSON.stringify({ task: "bench", backend, batchSize, leaked, results: rows, ops }, null, 2));
-  } else if (ops.length > 0) {
-    console.log(`${flags.only === "ops" ? "" : "\n"}${opsText(ops)}`);
+    const results = { task: "bench", backend, batchSize, leaked, results: rows, models, ops, jax };
+    console.log(JSON.stringify(results, null, 2));
   }
 });
 
 /** @throws {UsageError} if flags are given that contradict each other */
-function expectTogether({ backend, only, ops }: Flags): void {
-  if (only === "models" && ops !== undefined) {
-    throw new UsageError("--only models and --ops exclude each other: give one of them. See --help.");
+function expectTogether({ backend, only, ops, models }: Flags): void {
+  for (const [part, names] of [["models", models], ["ops", ops]] as const) {
+    if (only !== undefined && only !== part && names !== undefined) {
+      throw new UsageError(`--only ${only} and --${part} exclude each other: give one of them. See --help.`);
+    }
   }
-  if (backend !== "wasm" && (only === "ops" || ops !== undefined)) {
+  if (backend === "wasm") return;
+  if (only === "ops" || only === "jax" || ops !== undefined) {
     throw new UsageError(
       `Ops are timed on the backend wasm, not ${backend}: leave out --backend. See --help.`,
+    );
+  }
+  const named = models?.find((name) => name !== ADAPTIVE);
+  if (named !== undefined) {
+    throw new UsageError(
+      `${named} is timed on the backend wasm, not ${backend}: leave out --backend. See --help.`,
     );
   }
 }
@@ -166,26 +220,53 @@ async function timeModels(flags: Flags, signal: AbortSignal): Promise<ModelTimes
   return { rows, leaked };
 }
 
-async function timeOps({ ops: names, rounds, repeats }: Flags, signal: AbortSignal): Promise<OpRow[]> {
-  const ops = OPS.filter(({ name }) => names === undefined || names.includes(name));
-  const vanilla = vanillaSide();
+async function timeSteps(
+  { models: names, rounds, repeats }: Flags,
+  signal: AbortSignal,
+): Promise<ModelRow[]> {
+  const cases = MODEL_CASES.filter(({ name }) => names?.includes(name) ?? true);
+  if (cases.length === 0) return [];
+  const vanilla = childSide("vanilla TensorFlow.js", new URL("bench/vanilla_models.ts", import.meta.url));
+  const ours = localSide(cases.map(stepsHere));
+  const workers = localSide(cases.map((each) => stepsByTeam(each, WORKERS)));
   try {
-    return await compareOps({ ops, ours: localSide(), vanilla, rounds, repeats }, signal);
+    return await compareModels({ cases, ours, workers, vanilla, rounds, repeats }, signal);
   } finally {
     await vanilla.end();
   }
+}
+
+async function timeOps({ ops: names, rounds, repeats }: Flags, signal: AbortSignal): Promise<OpRow[]> {
+  const ops = OPS.filter(({ name }) => names === undefined || names.includes(name));
+  const vanilla = vanillaOps();
+  try {
+    return await compareOps({ ops, ours: localSide(ops), vanilla, rounds, repeats }, signal);
+  } finally {
+    await vanilla.end();
+  }
+}
+
+async function timeJax({ rounds, repeats }: Flags, signal: AbortSignal): Promise<JaxRow[]> {
+  const vanilla = vanillaOps();
+  const [jax, jaxThreads] = [1, navigator.hardwareConcurrency].map(jaxProcess);
+  const ours = localSide(JAX_CASES);
+  try {
+    return await compareJax({ cases: JAX_CASES, ours, vanilla, jax, jaxThreads, rounds, repeats }, signal);
+  } finally {
+    for (const side of [vanilla, jax, jaxThreads]) await side.end();
+  }
+}
+
+/** Vanilla TensorFlow.js, for operations. */
+function vanillaOps(): ChildSide {
+  return childSide("vanilla TensorFlow.js", new URL("bench/vanilla_ops.ts", import.meta.url));
 }
 
 /** Training steps of a model of Polyphase, one after another. */
 function polyphaseStep(name: ModelName, data: Tokenized, batchSize: number, key: Key): Contender {
   const model = tokenMeanMlp().build({ grid: data.grid, classes: data.classes.length });
   const rule = { model, loss: crossEntropy(), optimizer: sgd({ learningRate: 0.1 }) };
-  const leaves = flatten(model.init(key));
-  let state: StepState = {
-    names: leaves.map(([leaf]) => leaf),
-    leaves: leaves.map(([, tensor]) => tensor),
-    optimizer: rule.optimizer.init(leaves.map(([, tensor]) => tensor)),
-  };
+  let state: StepState = initialState(rule, key);
   let steps = 0;
   return {
     name,

@@ -83,7 +83,11 @@ export const HISTORY_COLUMNS: readonly (keyof HistoryCsvRow)[] = [
 ];
 
 /** The rows of a trained model. */
-export function historyRows(model: string, seed: number, { history }: Trained): HistoryCsvRow[] {
+export function historyRows(
+  model: string,
+  seed: number,
+  { history }: Pick<Trained, "history">,
+): HistoryCsvRow[] {
   return history.map((row) => ({
     model,
     seed,

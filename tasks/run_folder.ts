@@ -1,7 +1,7 @@
 /**
  * The folder of a run, `<out>/<task>/version_N`: files in it appear whole or not at all.
  *
- * A run is finished when its `report.html` exists, which a task writes last.
+ * A run is finished when its `report.html` exists, which a task writes last unless it says otherwise.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import { PolyphaseError } from "../pipeline/errors.ts";
 import { canonicalJson, type Json } from "../pipeline/json.ts";
 import type { CheckpointStore } from "../pipeline/pipe.ts";
 import { fileFault } from "./file_fault.ts";
+import { guarded, ifFound, removeHalves, writeWhole } from "./whole_files.ts";
 
 const FINISHED = "report.html";
 const CONFIG = "config.json";
@@ -55,9 +56,15 @@ export async function createRunFolder(out: string, task: string, config: Json): 
 /**
  * The folder of the newest unfinished run of this configuration, with what a killed process left half-written removed.
  *
+ * @param isFinished whether a run is finished. Default: if it has a report, which most tasks write last
  * @throws {PolyphaseError} if there is none; the message says how the newest run differs, or that it is finished
  */
-export async function resumeRunFolder(out: string, task: string, config: Json): Promise<RunFolder> {
+export async function resumeRunFolder(
+  out: string,
+  task: string,
+  config: Json,
+  isFinished: (folder: RunFolder) => Promise<boolean> = hasReport,
+): Promise<RunFolder> {
   const parent = `${out}/${task}`;
   const versions = (await versionsIn(parent)).sort((a, b) => b - a);
   const wanted = canonicalJson(config);
@@ -69,7 +76,7 @@ export async function resumeRunFolder(out: string, task: string, config: Json): 
     if (kept === undefined) continue;
     newest ??= { version, config: kept };
     if (canonicalJson(kept) !== wanted) continue;
-    if (await folder.read(FINISHED) === undefined) {
+    if (!await isFinished(folder)) {
       await removeHalves(folder.path);
       return folder;
     }
@@ -106,6 +113,10 @@ export function differences(seen: Json, wanted: Json): string {
   return shown.join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
+async function hasReport(folder: RunFolder): Promise<boolean> {
+  return await folder.read(FINISHED) !== undefined;
+}
+
 function openRunFolder(parent: string, version: number): RunFolder {
   const path = `${parent}/version_${version}`;
   const pathOf = (name: string): string => {
@@ -118,7 +129,7 @@ function openRunFolder(parent: string, version: number): RunFolder {
     path,
     version,
     write: async (name, content) => {
-      await guarded(pathOf(name), () => writeWhole(pathOf(name), `${path}/.${name}.tmp`, content));
+      await guarded(pathOf(name), () => writeWhole(pathOf(name), content));
     },
     read: (name) => guarded(pathOf(name), () => ifFound(Deno.readFile(pathOf(name)))),
     remove: async (name) => {
@@ -132,22 +143,6 @@ function openRunFolder(parent: string, version: number): RunFolder {
       load: (name) => folder.read(`${name}.safetensors`),
     },
   };
-}
-
-/** Writes beside, brings it to the disk, and only then gives it its name. */
-async function writeWhole(path: string, beside: string, content: string | Uint8Array): Promise<void> {
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  try {
-    {
-      using file = await Deno.open(beside, { write: true, create: true, truncate: true });
-      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-      await file.sync();
-    }
-    await Deno.rename(beside, path);
-  } catch (cause) {
-    await Deno.remove(beside).catch(() => {});
-    throw cause;
-  }
 }
 
 /** Makes a folder; `false` if it is there already, for example since another run was quicker. */
@@ -184,33 +179,9 @@ async function configOf(folder: RunFolder): Promise<Json | undefined> {
   }
 }
 
-async function removeHalves(path: string): Promise<void> {
-  for await (const { name } of Deno.readDir(path)) {
-    if (/^\..*\.tmp$/.test(name)) await Deno.remove(`${path}/${name}`);
-  }
-}
-
 function leaves(value: Json, path = "", found: Map<string, string> = new Map()): Map<string, string> {
   const members = value !== null && typeof value === "object" ? Object.entries(value) : [];
   if (members.length === 0 && path !== "") found.set(path, canonicalJson(value));
   for (const [key, member] of members) leaves(member, path === "" ? key : `${path}.${key}`, found);
   return found;
-}
-
-async function ifFound<T>(action: Promise<T>): Promise<T | undefined> {
-  try {
-    return await action;
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
-    throw cause;
-  }
-}
-
-/** Runs an action on a file; what goes wrong with the file is said in one line. */
-async function guarded<T>(path: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (cause) {
-    throw fileFault(cause, path) ?? cause;
-  }
 }

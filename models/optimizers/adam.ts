@@ -1,64 +1,41 @@
 /**
- * Adam, as PyTorch's: epsilon outside the bias correction of the denominator, corrections in float64.
+ * Adam, as PyTorch's: epsilon outside the bias correction of the denominator, corrections in float64, weight decay added
+ * to the gradient.
  *
  * D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", arXiv 1412.6980.
  *
  * @module
  */
 
-import { areKernelsInUse } from "../backend/kernels/install.ts";
-import { adamStep } from "../backend/kernels/optimizer_steps.ts";
-import { tf } from "../backend/tf.ts";
+import { adamState, adamUpdate, expectMoments, type MomentOptions } from "./adam_rule.ts";
 import type { Optimizer } from "./optimizer.ts";
 
+export type { MomentOptions } from "./adam_rule.ts";
+
 /** Settings of {@linkcode adam}. */
-export interface AdamOptions {
-  /** Step length. Default 1e-3. */
-  readonly learningRate?: number;
-  /** Decay of the mean of gradients. Default 0.9. */
-  readonly beta1?: number;
-  /** Decay of the mean of squared gradients. Default 0.999. */
-  readonly beta2?: number;
-  /** Added to the denominator. Default 1e-8. */
-  readonly epsilon?: number;
+export interface AdamOptions extends MomentOptions {
+  /** Added to the gradient, times the parameter. Default 0. */
+  readonly weightDecay?: number;
 }
 
-/** `m ← β₁ m + (1−β₁) g`, `v ← β₂ v + (1−β₂) g²`, `w ← w − η m̂ / (√v̂ + ε)`. */
+/**
+ * `g ← g + λ w`, `m ← β₁ m + (1−β₁) g`, `v ← β₂ v + (1−β₂) g²`, `w ← w − η m̂ / (√v̂ + ε)`.
+ *
+ * @throws {PolyphaseError} if a setting is negative or a beta is not below 1
+ */
 export function adam(
-  { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions = {},
+  { learningRate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 }: AdamOptions = {},
 ): Optimizer {
+  const settings = { learningRate, beta1, beta2, epsilon };
+  expectMoments("adam", { ...settings, weightDecay });
   return {
     name: "adam",
-    config: { name: "adam", learningRate, beta1, beta2, epsilon },
-    init: (params) => ({
-      step: 0,
-      slots: {
-        mean: params.map((each) => tf.zerosLike(each)),
-        square: params.map((each) => tf.zerosLike(each)),
-      },
-    }),
-    update(params, gradients, { step, slots }) {
-      const next = step + 1;
-      if (areKernelsInUse()) {
-        const options = { learningRate, beta1, beta2, epsilon, step: next };
-        const { params: moved, ...kept } = adamStep(params, gradients, slots.mean, slots.square, options);
-        return { params: moved, state: { step: next, slots: kept } };
-      }
-      const rate = learningRate / (1 - beta1 ** next);
-      const scale = 1 / Math.sqrt(1 - beta2 ** next);
-      const mean = gradients.map((gradient, index) =>
-        tf.add(tf.mul(slots.mean[index], beta1), tf.mul(gradient, 1 - beta1))
-      );
-      const square = gradients.map((gradient, index) =>
-        tf.add(tf.mul(slots.square[index], beta2), tf.mul(tf.square(gradient), 1 - beta2))
-      );
-      const moved = params.map((param, index) =>
-        tf.sub(
-          param,
-          tf.div(tf.mul(mean[index], rate), tf.add(tf.mul(tf.sqrt(square[index]), scale), epsilon)),
-        )
-      );
-      return { params: moved, state: { step: next, slots: { mean, square } } };
+    // Without decay as it was before there was any, so that the ids of runs stay.
+    config: { name: "adam", ...settings, ...(weightDecay === 0 ? {} : { weightDecay }) },
+    init: adamState,
+    update(params, gradients, state, rate = 1) {
+      const rule = { ...settings, learningRate: learningRate * rate, weightDecay, decoupled: false };
+      return adamUpdate(rule, params, gradients, state);
     },
   };
 }

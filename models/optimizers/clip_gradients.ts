@@ -41,7 +41,7 @@ const MARGIN = 1e-6;
 export function clipGradients(gradients: readonly Tensor[], rule: ClipRule): Tensor[] {
   const { norm, value } = limitsOf(rule);
   return tf.tidy(() => {
-    if (value !== undefined) return gradients.map((gradient) => clamp(gradient, value));
+    if (value !== undefined) return clampAll(gradients, value);
     if (areKernelsInUse()) {
       const factor = norm / (gradientNorm(gradients) + MARGIN);
       return gradients.map((gradient) => (factor >= 1 ? tf.clone(gradient) : tf.mul(gradient, factor)));
@@ -55,9 +55,12 @@ export function clipGradients(gradients: readonly Tensor[], rule: ClipRule): Ten
   });
 }
 
-/** Lets NaN through, which `tf.clipByValue` makes a number of on the WASM backend. */
-function clamp(gradient: Tensor, value: number): Tensor {
-  return tf.minimum(tf.maximum(gradient, -value), value);
+function clampAll(gradients: readonly Tensor[], value: number): Tensor[] {
+  // The fast way, which on the WASM backend makes a number of NaN, is for numbers alone.
+  if (areKernelsInUse() && Number.isFinite(gradientNorm(gradients))) {
+    return gradients.map((gradient) => tf.clipByValue(gradient, -value, value));
+  }
+  return gradients.map((gradient) => tf.minimum(tf.maximum(gradient, -value), value));
 }
 
 function limitsOf(rule: ClipRule): { norm: number; value?: undefined } | { value: number; norm?: undefined } {

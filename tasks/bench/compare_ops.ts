@@ -4,13 +4,11 @@
  * @module
  */
 
-import { breathe } from "../../pipeline/breathe.ts";
-import { AbortedError } from "../../pipeline/errors.ts";
 import { decimals } from "../../pipeline/report/format.ts";
 import { tableText } from "../../pipeline/report/table.ts";
-import { median } from "./contender.ts";
-import type { Memory, OpSide } from "./op_side.ts";
 import type { Op } from "./ops.ts";
+import type { Memory, Side } from "./side.ts";
+import { leaksOf, type Pace, ratioOf, takeTurns, timesOf } from "./turns.ts";
 
 /** What an operation took, on our kernels and on vanilla TensorFlow.js; `null` where that cannot do it. */
 export interface OpRow {
@@ -39,22 +37,17 @@ export interface OpRow {
 }
 
 /** How operations are timed. */
-export interface Comparison {
+export interface Comparison extends Pace {
   /** What is timed. */
   readonly ops: readonly Op[];
   /** Our kernels. */
-  readonly ours: OpSide;
+  readonly ours: Side;
   /** Vanilla TensorFlow.js. */
-  readonly vanilla: OpSide;
-  /** Rounds of each operation. */
-  readonly rounds: number;
-  /** Runs in a row of a side in a round, at most. */
-  readonly repeats: number;
+  readonly vanilla: Side;
 }
 
 /**
- * Times one operation after another: in each round both sides have a turn. One round before that is thrown away, since
- * compilers warm up.
+ * Times one operation after another, as {@linkcode takeTurns}.
  *
  * @throws {AbortedError} if `signal` stops it
  */
@@ -66,61 +59,44 @@ export async function compareOps(comparison: Comparison, signal?: AbortSignal): 
 
 async function compareOp(
   { name, shape, flops }: Op,
-  { ours, vanilla, rounds, repeats }: Comparison,
+  { ours, vanilla, ...pace }: Comparison,
   signal?: AbortSignal,
 ): Promise<OpRow> {
-  const opened: OpSide[] = [];
-  for (const side of [ours, vanilla]) if (await side.open(name)) opened.push(side);
-  const times: number[][] = opened.map(() => []);
-  for (let round = -1; round < rounds; round++) {
-    for (const [index, side] of opened.entries()) {
-      await breathe();
-      if (signal?.aborted) throw new AbortedError("Stopped; nothing is kept of a benchmark");
-      const ms = await side.turn(repeats);
-      if (round >= 0) times[index].push(ms);
-    }
-  }
-  const memories: Memory[] = [];
-  for (const side of opened) memories.push(await side.close());
-  const timed = times.map((each) => ({
-    median: median(each),
-    min: Math.min(...each),
-    gflops: flops === undefined ? null : flops / median(each) / 1e6,
-  }));
-  const [our, their] = [timed[0], timed.at(1)];
+  const [our, their] = await takeTurns(name, [ours, vanilla], pace, signal);
+  const [ourTimes, theirTimes] = [timesOf(our), timesOf(their)];
   return {
     op: name,
     shape,
-    median_ms: our.median,
-    min_ms: our.min,
-    gflops: our.gflops,
-    vanilla_median_ms: their?.median ?? null,
-    vanilla_min_ms: their?.min ?? null,
-    vanilla_gflops: their?.gflops ?? null,
-    ratio: their === undefined ? null : median(times[1].map((time, round) => time / times[0][round])),
-    memory: memories[0],
-    vanilla_memory: memories.at(1) ?? null,
+    median_ms: ourTimes.median!,
+    min_ms: ourTimes.min!,
+    gflops: gflopsOf(flops, ourTimes.median),
+    vanilla_median_ms: theirTimes.median,
+    vanilla_min_ms: theirTimes.min,
+    vanilla_gflops: gflopsOf(flops, theirTimes.median),
+    ratio: ratioOf(their, our),
+    memory: our.memory!,
+    vanilla_memory: their.memory,
   };
 }
 
-/** What leaked, a sentence for each operation and side that did. */
-export function leaksOf(rows: readonly OpRow[]): string[] {
+/** Thousand million operations a second; null for what is no product, or was not done. */
+export function gflopsOf(flops: number | undefined, ms: number | null): number | null {
+  return flops === undefined || ms === null ? null : flops / ms / 1e6;
+}
+
+/** What leaked in these rows, a sentence for each operation and side that did. */
+export function opLeaks(
+  rows: readonly { readonly op: string; readonly memory: Memory; readonly vanilla_memory: Memory | null }[],
+): string[] {
   return rows.flatMap(({ op, memory, vanilla_memory }) =>
-    [["our kernels", memory], ["vanilla TensorFlow.js", vanilla_memory]].flatMap(([side, memory]) => {
-      if (memory === null) return [];
-      const { before, after } = memory as Memory;
-      const more = (["tensors", "buffers", "bytes"] as const).filter((what) => after[what] !== before[what]);
-      if (more.length === 0) return [];
-      const parts = more.map((what) => `${after[what] - before[what]} ${what}`);
-      return [`${op} leaked on ${side}: ${parts.join(", ")}.`];
-    })
+    leaksOf(op, [["our kernels", memory], ["vanilla TensorFlow.js", vanilla_memory]])
   );
 }
 
 /** The table as text, and below it what leaked. */
 export function opsText(rows: readonly OpRow[]): string {
   const change = (what: "tensors" | "bytes", { before, after }: Memory) => `${before[what]} → ${after[what]}`;
-  const leaks = leaksOf(rows);
+  const leaks = opLeaks(rows);
   const table = tableText({
     caption: `Op by op: our kernels against vanilla TensorFlow.js WASM, one CPU core each; ${
       leaks.length === 0 ? "nothing" : "see below what"

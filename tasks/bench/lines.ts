@@ -8,7 +8,9 @@
 export async function* lines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
   let rest = "";
   for await (const part of stream.pipeThrough(new TextDecoderStream())) {
-    const whole = (rest + part).split("\n");
+    const whole = part.split("\n");
+    // Not split again: a long line comes in many parts.
+    whole[0] = rest + whole[0];
     rest = whole.pop()!;
     yield* whole;
   }

@@ -16,27 +16,14 @@ import { adam } from "../../models/optimizers/adam.ts";
 import type { Optimizer } from "../../models/optimizers/optimizer.ts";
 import { sgd } from "../../models/optimizers/sgd.ts";
 import { foldIn, keyOf, randint, uniform } from "../../pipeline/random.ts";
-
-/** An operation with its inputs in place. */
-export interface Work {
-  /** Does it once and frees what it made. */
-  run(): void;
-  /** Frees the inputs. */
-  dispose(): void;
-}
+import type { Subject } from "./side.ts";
 
 /** An operation to be timed. */
-export interface Op {
-  /** Name, also on the command line. */
-  readonly name: string;
+export interface Op extends Subject {
   /** What it computes, with its shapes. */
   readonly shape: string;
   /** Floating point operations, a multiplication and an addition being two; of products and convolutions alone. */
   readonly flops?: number;
-  /** The kernel without which a backend cannot do it. */
-  readonly kernel?: string;
-  /** Makes the inputs, the same ones each time. */
-  make(): Work;
 }
 
 /** The parameters of a transformer of 4 layers, embed 256 and hidden 512. */
@@ -230,12 +217,17 @@ function optimizerStep(name: string, slots: string, optimizer: Optimizer): Op {
   };
 }
 
-/** Numbers in [−1, 1), the same for the same index; large tensors repeat them, since drawing takes its time. */
+/** A tensor of {@linkcode numbersOf}. */
 function tensorOf(shape: readonly number[], index: number): Tensor {
+  return tf.tensor(numbersOf(shape, index), [...shape], "float32");
+}
+
+/** Numbers in [−1, 1), the same for the same index; large tensors repeat them, since drawing takes its time. */
+export function numbersOf(shape: readonly number[], index: number): Float32Array {
   const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
   const drawn = uniform(foldIn(keyOf(0), index), Math.min(values.length, 65_521), -1, 1);
   for (let at = 0; at < values.length; at += drawn.length) {
     values.set(drawn.subarray(0, values.length - at), at);
   }
-  return tf.tensor(values, [...shape], "float32");
+  return values;
 }

@@ -16,6 +16,7 @@ const CONTENDERS = [
   ...["base", "adaptive-notebook", "adaptive-polyphase", "adaptive-canonical", "augmented"],
   "base in plain TensorFlow.js",
 ];
+const ADAPTIVE = ["--only", "models", "--models", "fmnist-adaptive"];
 const QUICK = ["--dataset", "synthetic", "--rounds", "2", "--repeats", "2", "--batch-size", "8"];
 
 function taskTest(name: string, fn: () => Promise<void>, also = true): void {
@@ -95,10 +96,10 @@ Deno.test({
 });
 
 taskTest("--json prints one document with a row for each contender, and leaks no tensor", async () => {
-  const { code, stdout, stderr } = await runTask("tasks/bench.ts", [...QUICK, "--only", "models", "--json"]);
+  const { code, stdout, stderr } = await runTask("tasks/bench.ts", [...QUICK, ...ADAPTIVE, "--json"]);
   assertEquals([code, stderr], [0, ""]);
-  const { results, ops, ...head } = JSON.parse(stdout);
-  assertEquals(ops, []);
+  const { results, models, ops, jax, ...head } = JSON.parse(stdout);
+  assertEquals([models, ops, jax], [[], [], []]);
   assertMatch(head.backend.description, /^WASM-SIMD on one CPU core with our kernels/);
   assertEquals({ ...head, backend: head.backend.name }, {
     task: "bench",
@@ -130,7 +131,7 @@ taskTest("prints a table that says what was measured and on what", async () => {
 taskTest("--help lists every flag and tells which way is better; a wrong command line exits 2", async () => {
   const { code, stdout } = await runTask("tasks/bench.ts", ["--help"]);
   assertEquals(code, 0);
-  const timing = ["rounds", "repeats", "only", "ops"];
+  const timing = ["rounds", "repeats", "only", "models", "ops"];
   const flags = [...timing, "dataset", "data", "batch-size", "seed", "backend", "json", "help"];
   assertEquals([...stdout.matchAll(/^ {2}--([\w-]+)/gm)].map(([, name]) => name).sort(), flags.sort());
   assertStringIncludes(stdout, "lower is better");

@@ -26,6 +26,8 @@ export interface ChannelExports {
     mean: number,
     variance: number,
     epsilon: number,
+    residual: number,
+    rectifies: number,
     y: number,
     scratch: number,
   ): void;

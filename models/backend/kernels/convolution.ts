@@ -1,16 +1,27 @@
 /**
  * Convolution and its two gradients on the backend's memory, as products of matrices.
  *
- * Blocks of windows are written out as rows of a matrix that stays in the cache until it is multiplied. A filter of a
- * single pixel needs no such matrix, and filters that see one channel each have kernels of their own.
+ * Blocks of windows are written out as rows of a matrix that stays in the cache until it is multiplied; what they see of
+ * the zeros around the image is left out. A filter of a single pixel needs no such matrix, and filters that see one
+ * channel each have kernels of their own.
  *
  * @module
  */
 
+import {
+  blocksOf,
+  columnArguments,
+  type ConvolutionCall,
+  forEachBlock,
+  windowArguments,
+  withRectangle,
+  withScratch,
+} from "./convolution_blocks.ts";
+import { partsOf, runsOf } from "./convolution_parts.ts";
+import { multiplyWindows, type Operand } from "./convolution_product.ts";
 import { gemm, type GemmActivation } from "./gemm.ts";
-import type { KernelCall } from "./register/kernel.ts";
 import type { TensorInfo } from "./wasm_backend.ts";
-import type { ColumnArguments, DepthwiseArguments, WindowArguments } from "./window_exports.ts";
+import type { DepthwiseArguments } from "./window_exports.ts";
 
 /** Geometry of a convolution. */
 export interface Convolution {
@@ -40,13 +51,10 @@ export interface ConvolutionEpilogue {
   readonly slope?: number;
 }
 
-/** Bytes of a matrix of windows that stay in the second-level cache beside the filter. */
-const BLOCK_BYTES = 1 << 20;
-/** Fewer windows at once would not repay packing the filter for each block. */
-const BLOCK_WINDOWS = 512;
-
-/** What a convolution needs of the call of a kernel. */
-export type ConvolutionCall = Pick<KernelCall, "kernels" | "backend" | "run">;
+/** With so many outputs of a group a product of one tap at a time is nearly as good as one of all. */
+const TAP_DEPTH = 128;
+/** With so few windows that costs less than turning the filter around. */
+const TAP_WINDOWS = 2048;
 
 /** Whether each filter sees one channel of several. */
 export function isDepthwise({ groups, filter }: Convolution): boolean {
@@ -71,22 +79,19 @@ export function convolve(
     kernels.exports.depthwise(x, filter, y, pairList(call, convolution), ...depthwiseArguments(convolution));
     return;
   }
-  const { groups, output: [, , , out] } = convolution;
-  const [depth, groupOut] = [groupDepth(convolution), out / groups];
-  const { bias, ...rest } = epilogue;
-  forEachBlock(call, convolution, x, (first, rows, group, columns, step) => {
-    gemm(kernels, {
+  const { groups, filter: [, , channels, out] } = convolution;
+  const operand: Operand = {
+    depth: channels,
+    columns: out / groups,
+    merges: true,
+    at: (tap, group) => ({
+      address: filter + 4 * (tap * channels * out + group * out / groups),
+      row: out,
+      column: 1,
       batch: [],
-      rows,
-      columns: groupOut,
-      depth,
-      a: { address: columns, row: step, column: 1, batch: [] },
-      b: { address: filter + 4 * group * groupOut, row: out, column: 1, batch: [] },
-      c: { address: y + 4 * (first * out + group * groupOut), row: out, column: 1, batch: [] },
-      bias: bias === undefined ? undefined : bias + 4 * group * groupOut,
-      ...rest,
-    });
-  });
+    }),
+  };
+  multiplyWindows(call, convolution, x, operand, y, epilogue);
 }
 
 /**
@@ -104,76 +109,59 @@ export function convolveInputGradient(
   dx: number,
 ): void {
   const { kernels, backend } = call;
-  const { groups, input, strides, output: [, , , out] } = convolution;
-  const [channels, groupOut] = [input[3], out / groups];
+  const { groups, input, strides, output: [, , , out], filter: [height, width, depth] } = convolution;
+  const groupOut = out / groups;
   const weight = kernels.addressOf(filter);
   if (isDepthwise(convolution)) {
     const list = pairList(call, convolution);
     kernels.exports.depthwiseInputGradient(dy, weight, dx, list, ...depthwiseArguments(convolution));
     return;
   }
-  if (strides[0] === 1 && strides[1] === 1 && !isPointwise(convolution)) {
-    // The gradient is the convolution of dy with the filter read in reverse, its channels and outputs swapped.
-    const [height, width, depth] = convolution.filter;
-    const swapped = call.run("Transpose", {
-      x: { dataId: filter.dataId, shape: [height * width, depth, groups, groupOut], dtype: filter.dtype },
-    }, { perm: [2, 0, 3, 1] });
-    const reverse = {
-      ...convolution,
-      input: convolution.output,
-      output: input,
-      pads: [-convolution.pads[0], -convolution.pads[1]],
-      dilations: [-convolution.dilations[0], -convolution.dilations[1]],
-    } as const;
-    const address = kernels.addressOf(swapped);
-    const reverseDepth = height * width * groupOut;
-    try {
-      forEachBlock(call, reverse, dy, (first, rows, group, columns, step) => {
-        gemm(kernels, {
-          batch: [],
-          rows,
-          columns: depth,
-          depth: reverseDepth,
-          a: { address: columns, row: step, column: 1, batch: [] },
-          b: { address: address + 4 * group * reverseDepth * depth, row: depth, column: 1, batch: [] },
-          c: { address: dx + 4 * (first * channels + group * depth), row: channels, column: 1, batch: [] },
-        });
-      });
-    } finally {
-      backend.disposeData(swapped.dataId);
-    }
+  if (strides[0] !== 1 || strides[1] !== 1) {
+    addWindows(call, convolution, dy, weight, dx);
     return;
   }
-  const depth = groupDepth(convolution);
-  const multiply = (first: number, rows: number, group: number, to: number, step: number) =>
-    gemm(kernels, {
-      batch: [],
-      rows,
-      columns: depth,
-      depth: groupOut,
-      a: { address: dy + 4 * (first * out + group * groupOut), row: out, column: 1, batch: [] },
-      b: { address: weight + 4 * group * groupOut, row: 1, column: out, batch: [] },
-      c: { address: to, row: step, column: 1, batch: [] },
-    });
-  const windows = windowCount(convolution);
-  if (isPointwise(convolution)) {
-    for (let group = 0; group < groups; group++) {
-      multiply(0, windows, group, dx + 4 * group * convolution.filter[2], channels);
-    }
+  // The gradient is the convolution of dy with the filter read in reverse, its channels and outputs swapped.
+  const reverse = {
+    ...convolution,
+    input: convolution.output,
+    output: convolution.input,
+    pads: [-convolution.pads[0], -convolution.pads[1]],
+    dilations: [-convolution.dilations[0], -convolution.dilations[1]],
+  } as const;
+  const shared = { depth: groupOut, columns: depth };
+  const windows = input[0] * input[1] * input[2];
+  if (groupOut >= TAP_DEPTH && windows <= TAP_WINDOWS || height * width === 1) {
+    multiplyWindows(call, reverse, dy, {
+      ...shared,
+      merges: false,
+      at: (tap, group) => ({
+        address: weight + 4 * (tap * depth * out + group * groupOut),
+        row: 1,
+        column: out,
+        batch: [],
+      }),
+    }, dx);
     return;
   }
-  kernels.exports.clear(dx, 4 * sizeOf(input));
-  const block = blockWindows(depth, windows);
-  withScratch(call, block * depth, (columns) => {
-    for (let first = 0; first < windows; first += block) {
-      const rows = Math.min(block, windows - first);
-      for (let group = 0; group < groups; group++) {
-        multiply(first, rows, group, columns, depth);
-        const to = dx + 4 * group * convolution.filter[2];
-        kernels.exports.scatterColumns(columns, to, first, rows, ...columnArguments(convolution));
-      }
-    }
-  });
+  const swapped = call.run("Transpose", {
+    x: { dataId: filter.dataId, shape: [height * width, depth, groups, groupOut], dtype: filter.dtype },
+  }, { perm: [2, 0, 3, 1] });
+  const address = kernels.addressOf(swapped);
+  try {
+    multiplyWindows(call, reverse, dy, {
+      ...shared,
+      merges: true,
+      at: (tap, group) => ({
+        address: address + 4 * (group * height * width + tap) * groupOut * depth,
+        row: depth,
+        column: 1,
+        batch: [],
+      }),
+    }, dx);
+  } finally {
+    backend.disposeData(swapped.dataId);
+  }
 }
 
 /**
@@ -189,7 +177,7 @@ export function convolveFilterGradient(
   dy: number,
 ): TensorInfo {
   const { kernels, backend } = call;
-  const { groups, filter: [, , , out] } = convolution;
+  const { groups, filter: [height, width, channels, out] } = convolution;
   const shape = [...convolution.filter];
   if (isDepthwise(convolution)) {
     const df = kernels.output(shape, "float32");
@@ -198,26 +186,40 @@ export function convolveFilterGradient(
     kernels.exports.depthwiseFilterGradient(x, dy, address, ...depthwiseArguments(convolution));
     return df;
   }
-  const [depth, groupOut] = [groupDepth(convolution), out / groups];
-  const size = groupOut * depth;
+  const [depth, groupOut] = [height * width * channels, out / groups];
   const sums = kernels.output(groups === 1 ? shape : [groups, depth, groupOut], "float32");
   const address = kernels.addressOf(sums);
-  if (windowCount(convolution) === 0) kernels.exports.clear(address, 4 * groups * size);
-  withScratch(call, size, (part) => {
-    forEachBlock(call, convolution, x, (first, rows, group, columns, step) => {
-      const sum = address + 4 * group * size;
-      gemm(kernels, {
-        batch: [],
-        rows: depth,
-        columns: groupOut,
-        depth: rows,
-        a: { address: columns, row: 1, column: step, batch: [] },
-        b: { address: dy + 4 * (first * out + group * groupOut), row: out, column: 1, batch: [] },
-        c: { address: first === 0 ? sum : part, row: groupOut, column: 1, batch: [] },
+  kernels.exports.clear(address, 4 * groups * depth * groupOut);
+  for (const part of partsOf(convolution)) {
+    forEachBlock(call, part, x, (windows) => {
+      const { group } = windows;
+      const slopes = { tensor: dy, shape: convolution.output, column: group * groupOut, columns: groupOut };
+      withRectangle(call, part, windows, slopes, "read", (b, row) => {
+        for (const run of runsOf(convolution, part, windows.merges)) {
+          gemm(kernels, {
+            batch: [],
+            rows: run.count * channels,
+            columns: groupOut,
+            depth: windows.count,
+            a: {
+              address: windows.address + 4 * windows.offsetOf(run),
+              row: 1,
+              column: windows.step,
+              batch: [],
+            },
+            b: { address: b, row, column: 1, batch: [] },
+            c: {
+              address: address + 4 * (group * depth + run.tap * channels) * groupOut,
+              row: groupOut,
+              column: 1,
+              batch: [],
+            },
+            adds: true,
+          });
+        }
       });
-      if (first > 0) kernels.exports.addFloats(part, sum, 4 * size);
     });
-  });
+  }
   if (groups === 1) return sums;
   // The filter has the groups inside.
   const df = call.run("Transpose", { x: sums }, { perm: [1, 0, 2] });
@@ -225,80 +227,56 @@ export function convolveFilterGradient(
   return { ...df, shape };
 }
 
-/**
- * Goes through blocks of windows and groups of channels.
- *
- * @param visit gets the number of the first window, of windows, and of the group; the address of a matrix of windows by
- * taps and channels, and the elements from one of its rows to the next
- */
-function forEachBlock(
+/** Writes to dx the sum over windows of what each of their taps takes of dy: for strides above 1. */
+function addWindows(
   call: ConvolutionCall,
   convolution: Convolution,
-  x: number,
-  visit: (first: number, rows: number, group: number, columns: number, step: number) => void,
+  dy: number,
+  weight: number,
+  dx: number,
 ): void {
-  const { groups, input: [, , , channels] } = convolution;
-  const windows = windowCount(convolution);
-  const groupChannels = channels / groups;
-  if (isPointwise(convolution)) {
-    for (let group = 0; group < groups; group++) {
-      visit(0, windows, group, x + 4 * group * groupChannels, channels);
-    }
-    return;
-  }
-  const rest = columnArguments(convolution);
-  const depth = rest[3] * rest[4] * rest[5];
-  const block = blockWindows(depth, windows);
-  withScratch(call, block * depth, (columns) => {
-    for (let first = 0; first < windows; first += block) {
-      const rows = Math.min(block, windows - first);
-      for (let group = 0; group < groups; group++) {
-        call.kernels.exports.gatherColumns(x + 4 * group * groupChannels, columns, first, rows, ...rest);
-        visit(first, rows, group, columns, depth);
+  const { kernels } = call;
+  const { groups, input, output, filter: [, , channels, out] } = convolution;
+  const groupOut = out / groups;
+  kernels.exports.clear(dx, 4 * sizeOf(input));
+  for (const part of partsOf(convolution)) {
+    const { geometry } = part;
+    const [height, width] = geometry.filter;
+    const step = height * width * channels;
+    const blocks = blocksOf(part);
+    withScratch(call, (blocks.at(0)?.count ?? 0) * step, (columns) => {
+      for (const block of blocks) {
+        for (let group = 0; group < groups; group++) {
+          const slopes = { tensor: dy, shape: output, column: group * groupOut, columns: groupOut };
+          withRectangle(call, part, block, slopes, "read", (a, row) => {
+            for (const { tap, count, place } of runsOf(convolution, part, true)) {
+              gemm(kernels, {
+                batch: [],
+                rows: block.count,
+                columns: count * channels,
+                depth: groupOut,
+                a: { address: a, row, column: 1, batch: [] },
+                b: {
+                  address: weight + 4 * (tap * channels * out + group * groupOut),
+                  row: 1,
+                  column: out,
+                  batch: [],
+                },
+                c: {
+                  address: columns + 4 * (place[0] * width + place[1]) * channels,
+                  row: step,
+                  column: 1,
+                  batch: [],
+                },
+              });
+            }
+          });
+          const to = dx + 4 * group * channels;
+          kernels.exports.scatterColumns(columns, to, block.first, block.count, ...columnArguments(geometry));
+        }
       }
-    }
-  });
-}
-
-/** Hands out memory for `count` floats that no product uses for itself. */
-function withScratch(call: ConvolutionCall, count: number, body: (address: number) => void): void {
-  const { kernels, backend } = call;
-  const held = kernels.output([count], "float32");
-  try {
-    body(kernels.addressOf(held));
-  } finally {
-    backend.disposeData(held.dataId);
+    });
   }
-}
-
-function blockWindows(depth: number, windows: number): number {
-  const wanted = Math.max(BLOCK_WINDOWS, Math.floor(BLOCK_BYTES / (4 * Math.max(depth, 1))));
-  // Blocks of equal size, so that the last is not a sliver.
-  const blocks = Math.max(1, Math.ceil(windows / wanted));
-  return Math.ceil(windows / blocks);
-}
-
-/** Whether the windows are the pixels, one by one. */
-function isPointwise({ input, filter, output, strides, pads }: Convolution): boolean {
-  return filter[0] === 1 && filter[1] === 1 && strides[0] === 1 && strides[1] === 1 && pads[0] === 0 &&
-    pads[1] === 0 && input[1] === output[1] && input[2] === output[2];
-}
-
-function windowCount({ output: [batch, height, width] }: Convolution): number {
-  return batch * height * width;
-}
-
-function groupDepth({ filter: [height, width, channels] }: Convolution): number {
-  return height * width * channels;
-}
-
-function windowArguments({ filter, output, strides, pads, dilations }: Convolution): WindowArguments {
-  return [filter[0], filter[1], output[1], output[2], ...strides, ...pads, ...dilations];
-}
-
-function columnArguments(convolution: Convolution): ColumnArguments {
-  const { input: [, height, width, channels], groups } = convolution;
-  return [height, width, channels, channels / groups, ...windowArguments(convolution)];
 }
 
 function depthwiseArguments(convolution: Convolution): DepthwiseArguments {

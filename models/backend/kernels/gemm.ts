@@ -23,7 +23,12 @@ export interface Matrices {
 export type GemmActivation = "linear" | "relu" | "relu6" | "leakyrelu";
 
 /** Numbers that `assembly/activation.ts` gives them. */
-const ACTIVATIONS: Readonly<Record<GemmActivation, number>> = { linear: 0, relu: 1, relu6: 2, leakyrelu: 3 };
+export const ACTIVATIONS: Readonly<Record<GemmActivation, number>> = {
+  linear: 0,
+  relu: 1,
+  relu6: 2,
+  leakyrelu: 3,
+};
 
 /** C = activation(A B + bias) for each matrix of a batch. */
 export interface Product {
@@ -47,6 +52,8 @@ export interface Product {
   readonly activation?: GemmActivation;
   /** Slope of leaky ReLU for negative values. Default 0. */
   readonly slope?: number;
+  /** Whether the product is added to what C holds; there is no bias then. Default false. */
+  readonly adds?: boolean;
 }
 
 /** An axis of the batch with its strides. */
@@ -59,7 +66,7 @@ interface Axis {
 
 /** Computes a {@linkcode Product}. */
 export function gemm(kernels: Kernels, product: Product): void {
-  const { columns, depth, a, b, c, bias = 0, activation = "linear", slope = 0 } = product;
+  const { columns, depth, a, b, c, bias = 0, activation = "linear", slope = 0, adds = false } = product;
   let { rows } = product;
   if (product.batch.includes(0) || rows === 0 || columns === 0) return;
   const axes = mergeAxes(product);
@@ -91,6 +98,7 @@ export function gemm(kernels: Kernels, product: Product): void {
       bias,
       ACTIVATIONS[activation],
       slope,
+      adds ? 1 : 0,
       scratch,
     );
   const visit = (depthOfAxis: number, aOffset: number, bOffset: number, cOffset: number): void => {

@@ -8,7 +8,7 @@
 import { PolyphaseError } from "../../../pipeline/errors.ts";
 import { tf } from "../tf.ts";
 import { type Kernels, kernelsOf, type KernelVariant } from "./instantiate.ts";
-import { attention, attentionGrad } from "./register/attention.ts";
+import { attention, attentionGrad, packedAttention, packedAttentionGrad } from "./register/attention.ts";
 import { batchMatMul } from "./register/batch_mat_mul.ts";
 import { batchMatMulGradient } from "./register/batch_mat_mul_gradient.ts";
 import { batchNorm, batchNormGrad, moments } from "./register/batch_norm.ts";
@@ -90,6 +90,8 @@ const DEFINITIONS: readonly KernelDefinition[] = [
   softmaxCrossEntropyGrad,
   attention,
   attentionGrad,
+  packedAttention,
+  packedAttentionGrad,
   moments,
   batchNorm,
   batchNormGrad,

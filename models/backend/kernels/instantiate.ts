@@ -42,6 +42,7 @@ export interface KernelExports extends AttentionExports, ChannelExports, VectorE
     bias: number,
     activation: number,
     slope: number,
+    adds: number,
     scratch: number,
   ): void;
   /** Bytes of scratch that `gemm` needs. */

@@ -26,6 +26,18 @@ export interface VectorExports {
   gelu(count: number, x: number, y: number, approximate: number): void;
   /** Gradient of GELU. */
   geluGrad(count: number, dy: number, x: number, dx: number, approximate: number): void;
+  /** Gradient of ReLU from its result, and the sums of its columns. */
+  reluGrad(
+    rows: number,
+    columns: number,
+    dy: number,
+    y: number,
+    dx: number,
+    sums: number,
+    scratch: number,
+  ): void;
+  /** Bytes of scratch that `reluGrad` needs. */
+  reluGradScratch(columns: number): number;
   /** Softmax of rows. */
   softmax: RowsExport;
   /** Gradient of the softmax of rows. */

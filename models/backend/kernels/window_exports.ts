@@ -50,6 +50,26 @@ export type ColumnArguments = readonly [
 export interface WindowExports {
   /** Windows of images as rows of a matrix. */
   gatherColumns(x: number, to: number, first: number, count: number, ...rest: ColumnArguments): void;
+  /** Windows of images times a filter. */
+  windowProduct(
+    ...args: [
+      x: number,
+      first: number,
+      count: number,
+      ...ColumnArguments,
+      b: number,
+      bRow: number,
+      columns: number,
+      y: number,
+      yRow: number,
+      bias: number,
+      activation: number,
+      slope: number,
+      scratch: number,
+    ]
+  ): void;
+  /** Bytes of scratch that `windowProduct` needs. */
+  windowProductScratch(depth: number, taps: number, columns: number): number;
   /** Adds rows of a matrix to the pixels that they came from. */
   scatterColumns(from: number, x: number, first: number, count: number, ...rest: ColumnArguments): void;
   /** Writes zeros. */

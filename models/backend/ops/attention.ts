@@ -37,13 +37,8 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   return tf.tidy(() => {
     expectShapes(q, k, v);
     const scores = [q.shape[0], q.shape[1]!, q.shape[2]!, k.shape[2]!];
-    const bias = options.bias && rank4("bias", options.bias, scores);
-    const mask = options.mask && rank4("mask", options.mask, scores);
-    if (mask && mask.dtype !== "bool") {
-      throw new PolyphaseError(
-        `attention got a mask of ${mask.dtype}, expected bool: compare it, or give it as bias if it is to be added`,
-      );
-    }
+    const bias = scoreOperand("attention", "bias", options.bias, scores);
+    const mask = scoreOperand("attention", "mask", options.mask, scores);
     const inputs = { q, k, v, bias, mask };
     const scale = options.scale ?? 1 / Math.sqrt(q.shape[3]!);
     if (isExact(options)) return tf.matMul(masked(exactSoftmax(scoresOf(inputs, scale)), mask), v);
@@ -75,11 +70,29 @@ function expectShapes(q: Tensor, k: Tensor, v: Tensor): void {
   }
 }
 
-function rank4(name: string, x: Tensor, scores: readonly number[]): Tensor {
+/**
+ * Bias or mask of the scores as a tensor of rank 4, if it is given.
+ *
+ * @param op name of the op, for errors
+ * @param scores shape of the scores `[batch, heads, queries, keys]`
+ * @throws {PolyphaseError} if it does not broadcast to the scores, or a mask is not bool
+ */
+export function scoreOperand(
+  op: string,
+  name: "bias" | "mask",
+  x: Tensor | undefined,
+  scores: readonly number[],
+): Tensor | undefined {
+  if (x === undefined) return undefined;
   const shape = [...new Array(Math.max(0, 4 - x.rank)).fill(1), ...x.shape];
   if (shape.length > 4 || shape.some((length, axis) => length !== 1 && length !== scores[axis])) {
     throw new PolyphaseError(
-      `attention got a ${name} [${x.shape}], expected one broadcastable to the scores [${scores}]: reshape it`,
+      `${op} got a ${name} [${x.shape}], expected one broadcastable to the scores [${scores}]: reshape it`,
+    );
+  }
+  if (name === "mask" && x.dtype !== "bool") {
+    throw new PolyphaseError(
+      `${op} got a mask of ${x.dtype}, expected bool: compare it, or give it as bias if it is to be added`,
     );
   }
   return tf.reshape(x, shape);

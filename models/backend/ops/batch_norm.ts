@@ -9,13 +9,18 @@
 import { PolyphaseError } from "../../../pipeline/errors.ts";
 import { type Tensor, tf } from "../tf.ts";
 import { detached, differentiable, type ExactOption, isExact, ofNothing } from "./differentiable.ts";
-import { hasFused, runFused } from "./fused_kernels.ts";
+import { hasFused, type Rectifier, runFused } from "./fused_kernels.ts";
+import { rectifierGrad, relu } from "./relu.ts";
 import { asRows, expectFeatures, fromRows } from "./rows.ts";
 
 /** Options of {@linkcode batchNorm}. */
 export interface BatchNormOptions extends ExactOption {
   /** Whether to normalize by the batch's own statistics and move the running ones. */
   readonly training: boolean;
+  /** Is added to the normalized tensor, before the activation: `[..., channels]`. Default nothing. */
+  readonly residual?: Tensor;
+  /** What is applied last. Default `none`. */
+  readonly activation?: Rectifier;
   /** Is added to the variance. Default 1e-5. */
   readonly epsilon?: number;
   /** Share of the batch in the new running statistics, as in PyTorch. Default 0.1. */
@@ -24,7 +29,7 @@ export interface BatchNormOptions extends ExactOption {
 
 /** What {@linkcode batchNorm} gives. */
 export interface BatchNormResult {
-  /** The normalized tensor `[..., channels]`. */
+  /** The normalized tensor `[..., channels]`, with the residual and after the activation. */
   readonly output: Tensor;
   /** New running mean `[channels]`, with no gradient; the very tensor that was given, unless training. */
   readonly mean: Tensor;
@@ -33,7 +38,7 @@ export interface BatchNormResult {
 }
 
 /**
- * `(x − mean) / √(variance + epsilon) · gamma + beta` for each channel. In training, mean and biased variance are the
+ * `activation((x − mean) / √(variance + epsilon) · gamma + beta + residual)` for each channel. In training, mean and biased variance are the
  * batch's, and the running statistics move towards its mean and *unbiased* variance; else they are the running ones.
  *
  * @param x `[..., channels]`
@@ -62,7 +67,7 @@ function batchNormOf(
   variance: Tensor,
   options: BatchNormOptions,
 ): BatchNormResult {
-  const { training, epsilon = 1e-5, momentum = 0.1 } = options;
+  const { training, epsilon = 1e-5, momentum = 0.1, residual, activation = "none" } = options;
   const rows = asRows("batchNorm", x);
   const [count, channels] = rows.shape;
   expectFeatures("batchNorm", channels, { gamma, beta, mean, variance });
@@ -71,11 +76,26 @@ function batchNormOf(
       `batchNorm got ${count} value a channel in training, expected two or more: use a larger batch`,
     );
   }
-  if (x.size === 0) return { output: ofNothing([x, gamma, beta], () => tf.zeros(x.shape)), mean, variance };
+  if (residual && String(residual.shape) !== String(x.shape)) {
+    throw new PolyphaseError(
+      `batchNorm got x [${x.shape}] and a residual [${residual.shape}], expected one shape: reshape it`,
+    );
+  }
+  if (x.size === 0) {
+    const all = [x, gamma, beta, ...residual ? [residual] : []];
+    return { output: ofNothing(all, () => tf.zeros(x.shape)), mean, variance };
+  }
   const [used, spread] = training ? momentsOf(rows) : [mean, variance];
+  const added = residual && asRows("batchNorm", residual);
   const y = isExact(options)
-    ? exactBatchNorm(rows, gamma, beta, training ? undefined : [mean, variance], epsilon)
-    : fastBatchNorm(rows, gamma, beta, used, spread, epsilon, training);
+    ? finished(
+      exactBatchNorm(rows, gamma, beta, training ? undefined : [mean, variance], epsilon),
+      added,
+      activation,
+    )
+    : hasFused("PolyphaseBatchNorm", "PolyphaseBatchNormGrad", "PolyphaseLinearGrad")
+    ? fusedBatchNorm(rows, gamma, beta, used, spread, added, { epsilon, training, activation })
+    : finished(composedBatchNorm(rows, gamma, beta, used, spread, epsilon, training), added, activation);
   const output = fromRows(y, x.shape);
   if (!training) return { output, mean, variance };
   const [newMean, newVariance] = detached(() => [
@@ -107,25 +127,43 @@ function exactBatchNorm(
   return tf.add(tf.mul(tf.div(centred, tf.sqrt(tf.add(variance, epsilon))), gamma), beta);
 }
 
-function fastBatchNorm(
+/** Residual and activation of plain operations, with right second derivatives. */
+function finished(y: Tensor, residual: Tensor | undefined, activation: Rectifier): Tensor {
+  const sum = residual ? tf.add(y, residual) : y;
+  return activation === "relu" ? relu(sum) : sum;
+}
+
+function fusedBatchNorm(
   x: Tensor,
   gamma: Tensor,
   beta: Tensor,
   mean: Tensor,
   variance: Tensor,
-  epsilon: number,
-  training: boolean,
+  residual: Tensor | undefined,
+  { epsilon, training, activation }: {
+    readonly epsilon: number;
+    readonly training: boolean;
+    readonly activation: Rectifier;
+  },
 ): Tensor {
-  if (!hasFused("PolyphaseBatchNorm", "PolyphaseBatchNormGrad")) {
-    return composedBatchNorm(x, gamma, beta, mean, variance, epsilon, training);
-  }
-  return differentiable({ x, gamma, beta }, (save) => {
-    save(x, gamma, mean, variance);
-    return runFused("PolyphaseBatchNorm", { x, gamma, beta, mean, variance }, { epsilon })[0];
-  }, (dy, x, gamma, mean, variance) => {
+  const isRelu = activation === "relu";
+  const inputs: Record<string, Tensor> = residual ? { x, gamma, beta, residual } : { x, gamma, beta };
+  return differentiable(inputs, (save) => {
+    const all = { x, gamma, beta, mean, variance, residual };
+    const [y] = runFused("PolyphaseBatchNorm", all, { epsilon, activation });
+    save(x, gamma, mean, variance, ...isRelu ? [y] : []);
+    return y;
+  }, (given, x, gamma, mean, variance, y) => {
+    const dy = isRelu ? rectifierGrad(given, y)[0] : given;
     const inputs = { dy, x, gamma, mean, variance };
     const [dx, dgamma, dbeta] = runFused("PolyphaseBatchNormGrad", inputs, { epsilon, training });
-    return { x: () => dx, gamma: () => dgamma, beta: () => dbeta };
+    return {
+      x: () => dx,
+      gamma: () => dgamma,
+      beta: () => dbeta,
+      // The gradient that was given belongs to TensorFlow.js, which frees it.
+      residual: () => isRelu ? dy : tf.clone(dy),
+    };
   });
 }
 

@@ -18,7 +18,16 @@ import {
   toColumns,
 } from "./columns.ts";
 import { differentiable, type ExactOption, isExact } from "./differentiable.ts";
-import { type ConvAttributes, hasFused, hasKernel, runFused, runKernel } from "./fused_kernels.ts";
+import {
+  type ConvAttributes,
+  hasFused,
+  hasKernel,
+  type Rectifier,
+  runFused,
+  runKernel,
+} from "./fused_kernels.ts";
+import { rectifierGrad, relu } from "./relu.ts";
+import { expectFeatures } from "./rows.ts";
 import { explicitPadding, type Padding, type Pair, type Window, windowOver } from "./window.ts";
 
 /** Options of {@linkcode conv2d}. */
@@ -29,12 +38,16 @@ export interface Conv2dOptions extends ExactOption {
   readonly padding?: Padding;
   /** Distance between the taps of the filter. Default 1. */
   readonly dilations?: Pair;
+  /** `[out]`, is added to each pixel. Default none. */
+  readonly bias?: Tensor;
+  /** What is applied to the result. Default `none`. */
+  readonly activation?: Rectifier;
   /** Number of groups of channels that do not see each other; as many as channels is a depthwise convolution. Default 1. */
   readonly groups?: number;
 }
 
 /**
- * Cross-correlation of images with a filter. Add a bias `[out]` with `tf.add`.
+ * Cross-correlation of images with a filter, with bias and activation.
  *
  * @param x `[batch, height, width, channels]`
  * @param filter `[kernel height, kernel width, channels / groups, out]`; PyTorch's transposed by `(2, 3, 1, 0)`
@@ -48,15 +61,29 @@ export function conv2d(x: Tensor, filter: Tensor, options: Conv2dOptions = {}): 
     const kernel = [filter.shape[0], filter.shape[1]!] as const;
     const window = windowOver("conv2d", x.shape, { kernel, strides, padding, dilations });
     const attrs = attributes(x, filter, window, groups);
-    if (isExact(options)) return columnForward(x, filter, window, attrs);
-    return differentiable({ x, filter }, (save) => {
-      save(x, filter);
-      return forward(x, filter, window, attrs);
-    }, (dy, x, filter) => ({
-      x: () => inputGrad(dy, filter, window, attrs),
-      filter: () => filterGrad(dy, x, window, attrs),
-    }));
+    const { bias, activation = "none" } = options;
+    if (bias) expectFeatures("conv2d", filter.shape[3]!, { bias });
+    if (isExact(options)) return finished(columnForward(x, filter, window, attrs), bias, activation);
+    const inputs: Record<string, Tensor> = bias ? { x, filter, bias } : { x, filter };
+    return differentiable(inputs, (save) => {
+      const y = forward(x, filter, bias, window, attrs, activation);
+      save(x, filter, ...activation === "relu" ? [y] : []);
+      return y;
+    }, (dy, x, filter, y) => {
+      const [dz, dbias] = activation === "relu" ? rectifierGrad(dy, y) : [dy];
+      return {
+        x: () => inputGrad(dz, filter, window, attrs),
+        filter: () => filterGrad(dz, x, window, attrs),
+        bias: () => dbias ?? tf.sum(dz, [0, 1, 2]),
+      };
+    });
   });
+}
+
+/** Bias and activation of plain operations, with right second derivatives. */
+function finished(z: Tensor, bias: Tensor | undefined, activation: Rectifier): Tensor {
+  const biased = bias ? tf.add(z, bias) : z;
+  return activation === "relu" ? relu(biased) : biased;
 }
 
 function expectFilter(input: readonly number[], filter: readonly number[], groups: number): void {
@@ -84,8 +111,21 @@ function attributes(x: Tensor, filter: Tensor, { rows, columns }: Window, groups
   };
 }
 
-function forward(x: Tensor, filter: Tensor, window: Window, attrs: ConvAttributes): Tensor {
-  if (hasFused("PolyphaseConv2d")) return runFused("PolyphaseConv2d", { x, filter }, attrs)[0];
+function forward(
+  x: Tensor,
+  filter: Tensor,
+  bias: Tensor | undefined,
+  window: Window,
+  attrs: ConvAttributes,
+  activation: Rectifier,
+): Tensor {
+  if (hasFused("PolyphaseConv2d")) {
+    return runFused("PolyphaseConv2d", { x, filter, bias }, { ...attrs, activation })[0];
+  }
+  return finished(ownForward(x, filter, window, attrs), bias, activation);
+}
+
+function ownForward(x: Tensor, filter: Tensor, window: Window, attrs: ConvAttributes): Tensor {
   const [strides, dilations] = [[...attrs.strides], [...attrs.dilations]] as [number, number][];
   const hasOne = isOnes(strides) || isOnes(dilations);
   const pad = explicitPadding(window);

@@ -21,6 +21,9 @@ import { type Tensor, tf } from "../tf.ts";
 /** Activation that {@linkcode FusedKernels.PolyphaseLinear} applies; `gelu-tanh` is the tanh approximation of GELU. */
 export type Activation = "none" | "relu" | "gelu" | "gelu-tanh";
 
+/** Activation that convolutions and batch normalization apply; its gradient is {@linkcode FusedKernels.PolyphaseLinearGrad}. */
+export type Rectifier = "none" | "relu";
+
 /** Which GELU: exact with the error function, or its tanh approximation. */
 export type GeluApproximation = "none" | "tanh";
 
@@ -121,14 +124,17 @@ export interface FusedKernels {
     attrs: Record<never, never>;
     outputs: [mean: Tensor, variance: Tensor];
   };
-  /** `(x − mean) / √(variance + epsilon) · gamma + beta`: x `[rows, channels]`, the others `[channels]`. */
+  /**
+   * `activation((x − mean) / √(variance + epsilon) · gamma + beta + residual)`: x and residual `[rows, channels]`, the
+   * others `[channels]`.
+   */
   PolyphaseBatchNorm: {
-    inputs: { x: Tensor; gamma: Tensor; beta: Tensor; mean: Tensor; variance: Tensor };
-    attrs: { readonly epsilon: number };
+    inputs: { x: Tensor; gamma: Tensor; beta: Tensor; mean: Tensor; variance: Tensor; residual?: Tensor };
+    attrs: { readonly epsilon: number; readonly activation: Rectifier };
     outputs: [y: Tensor];
   };
   /**
-   * With `x̂` the normalized x: `dgamma = Σ_rows dy ⊙ x̂`, `dbeta = Σ_rows dy`. If `training`, mean and variance are
+   * The gradient of the normalization alone. With `x̂` the normalized x: `dgamma = Σ_rows dy ⊙ x̂`, `dbeta = Σ_rows dy`. If `training`, mean and variance are
    * those of x: `dx = gamma · rstd · (dy − dbeta/rows − x̂ · dgamma/rows)`; else `dx = gamma · rstd · dy`.
    */
   PolyphaseBatchNormGrad: {
@@ -181,8 +187,38 @@ export interface FusedKernels {
     attrs: { readonly scale: number };
     outputs: [dq: Tensor, dk: Tensor, dv: Tensor, dbias?: Tensor];
   };
-  /** Cross-correlation of x `[batch, height, width, channels]` with the filter, with zeros around. */
-  PolyphaseConv2d: { inputs: { x: Tensor; filter: Tensor }; attrs: ConvAttributes; outputs: [y: Tensor] };
+  /**
+   * As `PolyphaseAttention`, with q, k and v side by side: qkv `[batch, tokens, 3, heads, dim]` with its last three axes
+   * as one → y `[batch, queries, heads · dim]` and logSumExp `[batch, heads, queries]`. The queries are those of the
+   * first `queries` tokens.
+   */
+  PolyphasePackedAttention: {
+    inputs: { qkv: Tensor; bias?: Tensor; mask?: Tensor };
+    attrs: { readonly heads: number; readonly queries: number; readonly scale: number };
+    outputs: [y: Tensor, logSumExp: Tensor];
+  };
+  /** As `PolyphaseAttentionGrad`: dq, dk and dv lie in dqkv as q, k and v do in qkv; dq of other tokens is 0. */
+  PolyphasePackedAttentionGrad: {
+    inputs: {
+      dy: Tensor;
+      qkv: Tensor;
+      y: Tensor;
+      logSumExp: Tensor;
+      bias?: Tensor;
+      mask?: Tensor;
+    };
+    attrs: { readonly heads: number; readonly queries: number; readonly scale: number };
+    outputs: [dqkv: Tensor, dbias?: Tensor];
+  };
+  /**
+   * `activation(z + bias)`, z being the cross-correlation of x `[batch, height, width, channels]` with the filter, with
+   * zeros around, and bias `[out]`.
+   */
+  PolyphaseConv2d: {
+    inputs: { x: Tensor; filter: Tensor; bias?: Tensor };
+    attrs: ConvAttributes & { readonly activation: Rectifier };
+    outputs: [y: Tensor];
+  };
   /** Gradient with respect to x. */
   PolyphaseConv2dInputGrad: {
     inputs: { dy: Tensor; filter: Tensor };

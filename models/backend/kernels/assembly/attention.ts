@@ -2,11 +2,14 @@
  * Attention of one head, `y = p v` with `p = softmax(scale · q kᵀ + bias)`, and its gradient: q is [queries, dim],
  * k [keys, dim], v [keys, width], y [queries, width].
  *
+ * Heads lie one after the other, [batch, heads, rows, dim], or they are packed: q, k and v are parts of one array
+ * [batch, keys, 3, heads, dim], the queries being the first of its rows, and y is [batch, queries, heads, dim]. Steps
+ * between rows are in elements.
+ *
  * Scores are made for a block of queries at a time, by the matrix product, and never leave the cache for long. The
  * gradient makes them again from logSumExp.
  */
 
-import { addFloats } from "./columns";
 import { expBelow4, log } from "./functions";
 import { gemm, gemmScratch } from "./gemm";
 import { sumLanes } from "./reduce";
@@ -34,21 +37,25 @@ export function attentionGradScratch(queries: i32, keys: i32, dim: i32, width: i
   const scores: usize = 4 * <usize>block * <usize>keys;
   const forward = max(gemmScratch(keys, dim), gemmScratch(keys, width));
   const back = max(gemmScratch(dim, max(keys, block)), gemmScratch(width, block));
-  return 64 + 2 * scores + partBytes(keys, dim, width) + max(forward, back);
+  return 64 + 2 * scores + max(forward, back);
 }
 
-/** Bytes for what one block of queries adds to dk or dv. */
-function partBytes(keys: i32, dim: i32, width: i32): usize {
-  return 4 * <usize>keys * <usize>max(dim, width);
-}
-
-/** C[rows, columns] = A B, C contiguous. */
+/** C[rows, columns] = A B, or what C holds and A B. */
 @inline
 function product(
   rows: i32, columns: i32, depth: i32, a: usize, aRow: usize, aColumn: usize, b: usize, bRow: usize, bColumn: usize,
-  c: usize, scratch: usize,
+  c: usize, cRow: usize, adds: bool, scratch: usize,
 ): void {
-  gemm(1, rows, columns, depth, a, 0, aRow, aColumn, b, 0, bRow, bColumn, c, 0, <usize>columns, 0, 0, 0, scratch);
+  gemm(1, rows, columns, depth, a, 0, aRow, aColumn, b, 0, bRow, bColumn, c, 0, cRow, 0, 0, 0, adds, scratch);
+}
+
+/** Bytes to the rows of one head of one sample. */
+@inline
+function headOffset(
+  sample: usize, head: usize, heads: i32, rows: i32, width: i32, step: usize, isPacked: bool,
+): usize {
+  if (isPacked) return 4 * (sample * <usize>rows * step + head * <usize>width);
+  return 4 * (sample * <usize>heads + head) * <usize>rows * <usize>width;
 }
 
 /** All bits of a lane if the query sees that key: `count` lanes, 1 to 4; one byte for all of them if `step` is 0. */
@@ -144,35 +151,40 @@ function probabilities(
 }
 
 /**
- * y, and logSumExp [queries] of the scores, for every head of a batch; heads lie one after the other.
+ * y, and logSumExp [batch, heads, queries] of the scores.
  *
  * Steps of bias (floats) and mask (bytes) are in elements, 0 to stretch an axis; either address may be 0.
  */
 export function attention(
-  batch: i32, heads: i32, queries: i32, keys: i32, dim: i32, width: i32, q: usize, k: usize, v: usize, scale: f32,
+  batch: i32, heads: i32, queries: i32, keys: i32, dim: i32, width: i32, isPacked: bool,
+  q: usize, k: usize, v: usize, scale: f32,
   bias: usize, biasBatch: usize, biasHead: usize, biasRow: usize, biasColumn: usize,
   mask: usize, maskBatch: usize, maskHead: usize, maskRow: usize, maskColumn: usize,
   y: usize, logSumExp: usize, scratch: usize,
 ): void {
+  const row: usize = isPacked ? 3 * <usize>heads * <usize>dim : <usize>dim;
+  const valueRow = isPacked ? row : <usize>width;
+  const yRow = isPacked ? <usize>heads * <usize>width : <usize>width;
   for (let sample: usize = 0; sample < <usize>batch; sample++) {
     for (let head: usize = 0; head < <usize>heads; head++) {
       const biasAt = bias ? bias + 4 * (sample * biasBatch + head * biasHead) : 0;
       const maskAt = mask ? mask + sample * maskBatch + head * maskHead : 0;
       attend(
-        queries, keys, dim, width, q, k, v, scale,
-        biasAt, biasRow, biasColumn, maskAt, maskRow, maskColumn, y, logSumExp, scratch,
+        queries, keys, dim, width, row, valueRow, yRow,
+        q + headOffset(sample, head, heads, isPacked ? keys : queries, dim, row, isPacked),
+        k + headOffset(sample, head, heads, keys, dim, row, isPacked),
+        v + headOffset(sample, head, heads, keys, width, valueRow, isPacked), scale,
+        biasAt, biasRow, biasColumn, maskAt, maskRow, maskColumn,
+        y + headOffset(sample, head, heads, queries, width, yRow, isPacked), logSumExp, scratch,
       );
-      q += 4 * <usize>queries * <usize>dim;
-      k += 4 * <usize>keys * <usize>dim;
-      v += 4 * <usize>keys * <usize>width;
-      y += 4 * <usize>queries * <usize>width;
       logSumExp += 4 * <usize>queries;
     }
   }
 }
 
 function attend(
-  queries: i32, keys: i32, dim: i32, width: i32, q: usize, k: usize, v: usize, scale: f32,
+  queries: i32, keys: i32, dim: i32, width: i32, row: usize, valueRow: usize, yRow: usize,
+  q: usize, k: usize, v: usize, scale: f32,
   bias: usize, biasRow: usize, biasColumn: usize, mask: usize, maskRow: usize, maskColumn: usize,
   y: usize, logSumExp: usize, scratch: usize,
 ): void {
@@ -181,21 +193,21 @@ function attend(
   const work = scores + 4 * <usize>block * <usize>keys;
   for (; queries > 0; queries -= block) {
     const rows = min(queries, block);
-    product(rows, keys, dim, q, <usize>dim, 1, k, 1, <usize>dim, scores, work);
-    let row = scores;
+    product(rows, keys, dim, q, row, 1, k, 1, row, scores, <usize>keys, false, work);
+    let at = scores;
     for (let i = 0; i < rows; i++) {
       store<f32>(
         logSumExp,
-        probabilities(keys, row, scale, bias, 4 * biasColumn, mask, 4 * maskColumn),
+        probabilities(keys, at, scale, bias, 4 * biasColumn, mask, 4 * maskColumn),
       );
       logSumExp += 4;
-      row += 4 * <usize>keys;
+      at += 4 * <usize>keys;
       if (bias) bias += 4 * biasRow;
       if (mask) mask += maskRow;
     }
-    product(rows, width, keys, scores, <usize>keys, 1, v, <usize>width, 1, y, work);
-    q += 4 * <usize>rows * <usize>dim;
-    y += 4 * <usize>rows * <usize>width;
+    product(rows, width, keys, scores, <usize>keys, 1, v, valueRow, 1, y, yRow, false, work);
+    q += 4 * <usize>rows * row;
+    y += 4 * <usize>rows * yRow;
   }
 }
 
@@ -242,66 +254,66 @@ function slopesOf(
   if (bias && !biasStep && keys > 0) store<f32>(first, load<f32>(first) + sumLanes(sums));
 }
 
-/** Gradients dq, dk and dv for every head; those of the bias are added to dbias, which lies as the bias does. */
+/**
+ * Gradients dq, dk and dv, which lie as q, k and v do; those of the bias are added to dbias, which lies as the bias does.
+ */
 export function attentionGrad(
-  batch: i32, heads: i32, queries: i32, keys: i32, dim: i32, width: i32,
+  batch: i32, heads: i32, queries: i32, keys: i32, dim: i32, width: i32, isPacked: bool,
   dy: usize, q: usize, k: usize, v: usize, y: usize, logSumExp: usize, scale: f32,
   bias: usize, biasBatch: usize, biasHead: usize, biasRow: usize, biasColumn: usize,
   mask: usize, maskBatch: usize, maskHead: usize, maskRow: usize, maskColumn: usize,
   dq: usize, dk: usize, dv: usize, dbias: usize, scratch: usize,
 ): void {
+  const row: usize = isPacked ? 3 * <usize>heads * <usize>dim : <usize>dim;
+  const valueRow = isPacked ? row : <usize>width;
+  const yRow = isPacked ? <usize>heads * <usize>width : <usize>width;
   for (let sample: usize = 0; sample < <usize>batch; sample++) {
     for (let head: usize = 0; head < <usize>heads; head++) {
       const biasOffset: usize = 4 * (sample * biasBatch + head * biasHead);
       const maskAt = mask ? mask + sample * maskBatch + head * maskHead : 0;
+      const queryAt = headOffset(sample, head, heads, isPacked ? keys : queries, dim, row, isPacked);
+      const keyAt = headOffset(sample, head, heads, keys, dim, row, isPacked);
+      const valueAt = headOffset(sample, head, heads, keys, width, valueRow, isPacked);
+      const yAt = headOffset(sample, head, heads, queries, width, yRow, isPacked);
       attendGrad(
-        queries, keys, dim, width, dy, q, k, v, y, logSumExp, scale,
+        queries, keys, dim, width, row, valueRow, yRow,
+        dy + yAt, q + queryAt, k + keyAt, v + valueAt, y + yAt, logSumExp, scale,
         bias ? bias + biasOffset : 0, biasRow, biasColumn, maskAt, maskRow, maskColumn,
-        dq, dk, dv, dbias + biasOffset, scratch,
+        dq + queryAt, dk + keyAt, dv + valueAt, dbias + biasOffset, scratch,
       );
-      const rowBytes: usize = 4 * <usize>queries;
-      const keyBytes: usize = 4 * <usize>keys;
-      dy += rowBytes * <usize>width;
-      y += rowBytes * <usize>width;
-      q += rowBytes * <usize>dim;
-      dq += rowBytes * <usize>dim;
-      logSumExp += rowBytes;
-      k += keyBytes * <usize>dim;
-      dk += keyBytes * <usize>dim;
-      v += keyBytes * <usize>width;
-      dv += keyBytes * <usize>width;
+      logSumExp += 4 * <usize>queries;
     }
   }
 }
 
 function attendGrad(
-  queries: i32, keys: i32, dim: i32, width: i32, dy: usize, q: usize, k: usize, v: usize, y: usize, logSumExp: usize,
+  queries: i32, keys: i32, dim: i32, width: i32, row: usize, valueRow: usize, yRow: usize,
+  dy: usize, q: usize, k: usize, v: usize, y: usize, logSumExp: usize,
   scale: f32, bias: usize, biasRow: usize, biasColumn: usize, mask: usize, maskRow: usize, maskColumn: usize,
   dq: usize, dk: usize, dv: usize, dbias: usize, scratch: usize,
 ): void {
   const block = blockOf(queries);
   const scores = (scratch + 63) & ~63;
   const slopes = scores + 4 * <usize>block * <usize>keys;
-  const part = slopes + 4 * <usize>block * <usize>keys;
-  const work = part + partBytes(keys, dim, width);
-  const dkBytes: usize = 4 * <usize>keys * <usize>dim;
-  const dvBytes: usize = 4 * <usize>keys * <usize>width;
+  const work = slopes + 4 * <usize>block * <usize>keys;
+  const step = <usize>keys;
   if (queries == 0) {
-    memory.fill(dk, 0, dkBytes);
-    memory.fill(dv, 0, dvBytes);
+    // Products of no depth write zeros, in steps.
+    product(keys, width, 0, 0, 0, 0, 0, 0, 0, dv, valueRow, false, work);
+    product(keys, dim, 0, 0, 0, 0, 0, 0, 0, dk, row, false, work);
   }
-  for (let isFirst = true; queries > 0; isFirst = false) {
+  for (let adds = false; queries > 0; adds = true) {
     const rows = min(queries, block);
-    product(rows, keys, dim, q, <usize>dim, 1, k, 1, <usize>dim, scores, work);
-    product(rows, keys, width, dy, <usize>width, 1, v, 1, <usize>width, slopes, work);
+    product(rows, keys, dim, q, row, 1, k, 1, row, scores, step, false, work);
+    product(rows, keys, width, dy, yRow, 1, v, 1, valueRow, slopes, step, false, work);
     let at: usize = 0;
     for (let i: usize = 0; i < <usize>rows; i++) {
-      const across: usize = 4 * i * <usize>width;
+      const across: usize = 4 * i * yRow;
       slopesOf(
         keys, scores + at, slopes + at, scale, load<f32>(logSumExp), dot(width, dy + across, y + across),
         bias, 4 * biasColumn, mask, 4 * maskColumn, dbias,
       );
-      at += 4 * <usize>keys;
+      at += 4 * step;
       logSumExp += 4;
       if (bias) {
         bias += 4 * biasRow;
@@ -309,15 +321,13 @@ function attendGrad(
       }
       if (mask) mask += maskRow;
     }
-    product(rows, dim, keys, slopes, <usize>keys, 1, k, <usize>dim, 1, dq, work);
-    product(keys, width, rows, scores, 1, <usize>keys, dy, <usize>width, 1, isFirst ? dv : part, work);
-    if (!isFirst) addFloats(part, dv, dvBytes);
-    product(keys, dim, rows, slopes, 1, <usize>keys, q, <usize>dim, 1, isFirst ? dk : part, work);
-    if (!isFirst) addFloats(part, dk, dkBytes);
-    q += 4 * <usize>rows * <usize>dim;
-    dq += 4 * <usize>rows * <usize>dim;
-    dy += 4 * <usize>rows * <usize>width;
-    y += 4 * <usize>rows * <usize>width;
+    product(rows, dim, keys, slopes, step, 1, k, row, 1, dq, row, false, work);
+    product(keys, width, rows, scores, 1, step, dy, yRow, 1, dv, valueRow, adds, work);
+    product(keys, dim, rows, slopes, 1, step, q, row, 1, dk, row, adds, work);
+    q += 4 * <usize>rows * row;
+    dq += 4 * <usize>rows * row;
+    dy += 4 * <usize>rows * yRow;
+    y += 4 * <usize>rows * yRow;
     queries -= rows;
   }
 }

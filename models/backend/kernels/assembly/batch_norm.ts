@@ -3,6 +3,7 @@
  * [rows, channels], everything else is [channels].
  */
 
+import { accumulate } from "./reduce";
 import { loadLanes, multiplyAdd, storeLanes } from "./simd";
 
 /** Bytes of x that are summed column by column: they stay in the first-level cache meanwhile. */
@@ -18,14 +19,6 @@ function sumsBytes(channels: i32): usize {
 /** Bytes of scratch that each of these kernels needs. */
 export function batchNormScratch(channels: i32): usize {
   return 2 * sumsBytes(channels) + 12 * <usize>channels;
-}
-
-/** Adds four floats to four doubles. */
-@inline
-function accumulate(to: usize, value: v128): void {
-  v128.store(to, f64x2.add(v128.load(to), f64x2.promote_low_f32x4(value)));
-  const high = i64x2.shuffle(value, value, 1, 0);
-  v128.store(to, f64x2.add(v128.load(to, 16), f64x2.promote_low_f32x4(high)), 16);
 }
 
 /**
@@ -85,11 +78,15 @@ export function moments(rows: i32, channels: i32, x: usize, mean: usize, varianc
   }
 }
 
-/** `y = (x − mean) / √(variance + epsilon) · gamma + beta`. */
+/**
+ * `y = (x − mean) / √(variance + epsilon) · gamma + beta`, plus the residual if its address is not 0, and no less than 0 if
+ * it `rectifies`; NaN stays NaN.
+ */
 export function batchNorm(
-  rows: i32, channels: i32, x: usize, gamma: usize, beta: usize, mean: usize, variance: usize, epsilon: f64, y: usize,
-  scratch: usize,
+  rows: i32, channels: i32, x: usize, gamma: usize, beta: usize, mean: usize, variance: usize, epsilon: f64,
+  residual: usize, rectifies: bool, y: usize, scratch: usize,
 ): void {
+  const least = f32x4.splat(rectifies ? 0 : -Infinity);
   for (let i: usize = 0; i < 4 * <usize>channels; i += 4) {
     store<f32>(scratch + i, <f32>(<f64>load<f32>(gamma + i) / Math.sqrt(<f64>load<f32>(variance + i) + epsilon)));
   }
@@ -97,9 +94,13 @@ export function batchNorm(
     let at: usize = 0;
     for (let left = channels; left > 0; left -= 4) {
       const centred = f32x4.sub(loadLanes(x + at, left), loadLanes(mean + at, left));
-      storeLanes(y + at, multiplyAdd(centred, loadLanes(scratch + at, left), loadLanes(beta + at, left)), left);
+      let value = multiplyAdd(centred, loadLanes(scratch + at, left), loadLanes(beta + at, left));
+      if (residual) value = f32x4.add(value, loadLanes(residual + at, left));
+      // `pmax(a, b)` is `a < b ? b : a`, which keeps a NaN in `a`.
+      storeLanes(y + at, f32x4.pmax(value, least), left);
       at += 16;
     }
+    if (residual) residual += 4 * <usize>channels;
     x += 4 * <usize>channels;
     y += 4 * <usize>channels;
   }

@@ -11,7 +11,8 @@ function constant(value: f32): v128 {
   return f32x4.splat(value);
 }
 
-const ROUNDING: f32 = 12582912;
+/** Adding 1.5 · 2^23 rounds to a whole number and leaves that in the low bits. */
+export const ROUNDING: f32 = 12582912;
 
 /** `e^x`, to about one unit in the last place, subnormal results included. */
 @inline

@@ -7,8 +7,9 @@
  */
 
 import { activateVector, addColumns, addRows, startVector } from "./gemv";
-import { packPanel, packStrip } from "./pack";
+import { packPanel, packQuads, packStrip } from "./pack";
 import { columns6x4, columns6x8 } from "./tile_columns";
+import { packed5x4, packed5x8 } from "./tile_packed";
 import { rows6x4, rows6x8 } from "./tile_rows";
 
 /** Rows of B in a block: six rows of A and a panel of B, 6 KiB and 8 KiB, share the first-level cache. */
@@ -17,6 +18,8 @@ const BLOCK_DEPTH: i32 = 256;
 const BLOCK_COLUMNS: i32 = 512;
 /** As many rows are multiplied one by one, with no packing. */
 const THIN_ROWS: i32 = 3;
+/** With so many columns packing the rows of A is repaid. */
+const PACKED_COLUMNS: i32 = 24;
 /** Bytes that a transposed A may span to be read where it lies. */
 const DIRECT_BYTES: usize = 16384;
 
@@ -24,16 +27,23 @@ const DIRECT_BYTES: usize = 16384;
 export function gemmScratch(columns: i32, depth: i32): usize {
   const padded = <usize>((min(columns, BLOCK_COLUMNS) + 7) & ~7);
   const deep = <usize>min(depth, BLOCK_DEPTH);
-  return 64 + 4 * (padded * deep + 6 * deep + <usize>((columns + 7) & ~7) + 8);
+  return 64 + 4 * (padded * deep + <usize>((columns + 7) & ~7) + 8) + stripBytes(depth);
+}
+
+/** Bytes of a packed strip of A: up to six rows, in whole groups of four columns. */
+@inline
+function stripBytes(depth: i32): usize {
+  return 24 * <usize>((min(depth, BLOCK_DEPTH) + 3) & ~3);
 }
 
 /**
- * `count` products C[rows, columns] = activation(A[rows, depth] B[depth, columns] + bias[columns]).
+ * `count` products C[rows, columns] = activation(A[rows, depth] B[depth, columns] + bias[columns]), or, if `adds`, the
+ * product is added to what C holds before the activation.
  *
  * Addresses are in bytes, steps in elements, and any step of A and B may be anything, 0 to broadcast included; the
  * columns of C are contiguous. No depth gives zeros, or the activated bias.
  *
- * @param bias address of [columns], or 0
+ * @param bias address of [columns], or 0; there is none if `adds`
  * @param activation one of `activation.ts`
  * @param slope of leaky ReLU
  * @param scratch at least {@link gemmScratch} bytes
@@ -43,16 +53,17 @@ export function gemm(
   a: usize, aBatch: usize, aRow: usize, aColumn: usize,
   b: usize, bBatch: usize, bRow: usize, bColumn: usize,
   c: usize, cBatch: usize, cRow: usize,
-  bias: usize, activation: i32, slope: f32, scratch: usize,
+  bias: usize, activation: i32, slope: f32, adds: bool, scratch: usize,
 ): void {
   if (rows <= 0 || columns <= 0) return;
   // The bias, padded to whole panels, or eight zeros; then six rows of A; then the block of B.
-  const start = (scratch + 63) & ~63;
+  const first = (scratch + 63) & ~63;
   const startBytes: usize = bias ? 4 * <usize>((columns + 7) & ~7) : 32;
-  memory.fill(start, 0, startBytes);
-  if (bias) memory.copy(start, bias, 4 * <usize>columns);
-  const strip = start + startBytes;
-  const block = (strip + 24 * <usize>min(depth, BLOCK_DEPTH) + 31) & ~31;
+  memory.fill(first, 0, startBytes);
+  if (bias) memory.copy(first, bias, 4 * <usize>columns);
+  const start: usize = adds ? 0 : first;
+  const strip = first + startBytes;
+  const block = (strip + stripBytes(depth) + 31) & ~31;
 
   const startStep: usize = bias ? 4 : 0;
   aBatch <<= 2; aRow <<= 2; aColumn <<= 2;
@@ -91,7 +102,7 @@ function vector(
   columns: i32, depth: i32, x: usize, xStep: usize, b: usize, bRow: usize, bColumn: usize, y: usize,
   start: usize, startStep: usize, activation: i32, slope: f32, strip: usize,
 ): void {
-  startVector(columns, y, start, startStep);
+  if (start) startVector(columns, y, start, startStep);
   if (bColumn == 4) {
     addRows(columns, depth, x, xStep, b, bRow, y);
   } else {
@@ -128,7 +139,7 @@ function product(
       }
       multiplyBlock(
         rows, blockColumns, blockDepth, a + <usize>k * aColumn, aRow, aColumn, block, c + 4 * <usize>column, cRow,
-        k == 0 ? start + startStep * <usize>column : 0, startStep,
+        k == 0 && start ? start + startStep * <usize>column : 0, startStep,
         k + blockDepth >= depth ? activation : 0, slope, strip,
       );
       k += blockDepth;
@@ -145,7 +156,8 @@ function depthOfBlock(depth: i32, k: i32): i32 {
   return min(((left + blocks - 1) / blocks + 7) & ~7, BLOCK_DEPTH);
 }
 
-function packBlock(b: usize, bRow: usize, bColumn: usize, depth: i32, columns: i32, block: usize): void {
+/** Packs a block of B in panels; steps are in bytes. */
+export function packBlock(b: usize, bRow: usize, bColumn: usize, depth: i32, columns: i32, block: usize): void {
   for (let column = 0; column < columns; column += 8) {
     const width = min(columns - column, 8);
     packPanel(b, bRow, bColumn, depth, width, block);
@@ -159,6 +171,12 @@ function multiplyBlock(
   a: usize, aRow: usize, aColumn: usize, block: usize, c: usize, cRow: usize,
   start: usize, startStep: usize, activation: i32, slope: f32, strip: usize,
 ): void {
+  if (columns >= PACKED_COLUMNS) {
+    multiplyPacked(
+      rows, columns, depth, a, aRow, aColumn, block, c, cRow, start, startStep, activation, slope, strip,
+    );
+    return;
+  }
   const byRows = aColumn == 4;
   const isDirect = aRow == 4 && (columns <= 16 || <usize>depth * aColumn <= DIRECT_BYTES);
   for (let row = 0; row < rows; row += 6) {
@@ -188,5 +206,35 @@ function multiplyBlock(
     }
     a += 6 * aRow;
     c += 6 * cRow;
+  }
+}
+
+/** The same for many columns: five rows of A at a time are packed, and meet all of them. */
+function multiplyPacked(
+  rows: i32, columns: i32, depth: i32,
+  a: usize, aRow: usize, aColumn: usize, block: usize, c: usize, cRow: usize,
+  start: usize, startStep: usize, activation: i32, slope: f32, strip: usize,
+): void {
+  for (let row = 0; row < rows; row += 5) {
+    const height = min(rows - row, 5);
+    packQuads(a, aRow, aColumn, depth, height, strip);
+    meetPanels(height, columns, depth, strip, block, c, cRow, start, startStep, activation, slope);
+    a += 5 * aRow;
+    c += 5 * cRow;
+  }
+}
+
+/** A packed strip of up to five rows meets every panel of a block; steps are in bytes. */
+export function meetPanels(
+  rows: i32, columns: i32, depth: i32, strip: usize, block: usize, c: usize, cRow: usize,
+  start: usize, startStep: usize, activation: i32, slope: f32,
+): void {
+  for (let column = 0; column < columns; column += 8) {
+    const width = min(columns - column, 8);
+    if (width > 4) packed5x8(depth, strip, block, c, cRow, rows, width, start, activation, slope);
+    else packed5x4(depth, strip, block, c, cRow, rows, width, start, activation, slope);
+    block += 32 * <usize>depth;
+    c += 32;
+    if (start) start += 8 * startStep;
   }
 }

@@ -15,4 +15,6 @@ export { sgdStep, adamStep, sumOfSquares } from "./optimizer";
 export { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from "./pool";
 export { attention, attentionGrad, attentionGradScratch, attentionScratch } from "./attention";
 export { batchNorm, batchNormGrad, batchNormScratch, moments } from "./batch_norm";
+export { reluGrad, reluGradScratch } from "./relu";
 export { dropoutMask } from "./dropout_mask";
+export { windowProduct, windowProductScratch } from "./window_product";

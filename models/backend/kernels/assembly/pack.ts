@@ -122,3 +122,75 @@ export function packStrip(
     strip += 24;
   }
 }
+
+/**
+ * Packs up to five rows of A for `tile_packed.ts`: for every four columns a vector of rows 0 to 3 from each of them, and
+ * then one of row 4; a row that does not exist is the last one again. Columns beyond the depth are left as they were.
+ *
+ * @param a the first element
+ * @param rowStep from one row of A to the next
+ * @param columnStep from one column of A to the next
+ */
+export function packQuads(
+  a: usize, rowStep: usize, columnStep: usize, depth: i32, rows: i32, strip: usize,
+): void {
+  const last = rows - 1;
+  const a4 = a + rowStep * <usize>min(4, last);
+  if (columnStep == 4 && rows >= 4) {
+    let last4 = a4;
+    for (; depth >= 4; depth -= 4) {
+      transposeBlock(a, rowStep, strip, 16);
+      v128.store(strip, v128.load(last4), 64);
+      a += 16;
+      last4 += 16;
+      strip += 80;
+    }
+    packQuad(a, a + rowStep, a + 2 * rowStep, a + 3 * rowStep, last4, 4, depth, strip);
+    return;
+  }
+  const to4 = a4 - a;
+  if (rowStep == 4 && rows >= 4) {
+    for (; depth >= 4; depth -= 4) {
+      let from = a;
+      v128.store(strip, v128.load(from));
+      let last4 = v128.load32_zero(from + to4);
+      from += columnStep;
+      v128.store(strip, v128.load(from), 16);
+      last4 = v128.load32_lane(from + to4, last4, 1);
+      from += columnStep;
+      v128.store(strip, v128.load(from), 32);
+      last4 = v128.load32_lane(from + to4, last4, 2);
+      from += columnStep;
+      v128.store(strip, v128.load(from), 48);
+      last4 = v128.load32_lane(from + to4, last4, 3);
+      v128.store(strip, last4, 64);
+      a = from + columnStep;
+      strip += 80;
+    }
+    packQuad(a, a + 4, a + 8, a + 12, a + to4, columnStep, depth, strip);
+    return;
+  }
+  const a1 = rowStep * <usize>min(1, last);
+  const a2 = rowStep * <usize>min(2, last);
+  const a3 = rowStep * <usize>min(3, last);
+  for (; depth > 0; depth -= 4) {
+    packQuad(a, a + a1, a + a2, a + a3, a + to4, columnStep, min(depth, 4), strip);
+    a += 4 * columnStep;
+    strip += 80;
+  }
+}
+
+/** Up to four columns of five rows, one element at a time. */
+@inline
+function packQuad(
+  a0: usize, a1: usize, a2: usize, a3: usize, a4: usize, columnStep: usize, columns: i32, strip: usize,
+): void {
+  for (let k: usize = 0; k < <usize>columns; k++) {
+    const at = k * columnStep;
+    store<f32>(strip + 16 * k, load<f32>(a0 + at));
+    store<f32>(strip + 16 * k, load<f32>(a1 + at), 4);
+    store<f32>(strip + 16 * k, load<f32>(a2 + at), 8);
+    store<f32>(strip + 16 * k, load<f32>(a3 + at), 12);
+    store<f32>(strip + 4 * k, load<f32>(a4 + at), 64);
+  }
+}

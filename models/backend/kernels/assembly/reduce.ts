@@ -46,6 +46,14 @@ export function sumLanes(x: v128): f32 {
     (f32x4.extract_lane(x, 1) + f32x4.extract_lane(x, 3));
 }
 
+/** Adds four floats to four doubles. */
+@inline
+export function accumulate(to: usize, value: v128): void {
+  v128.store(to, f64x2.add(v128.load(to), f64x2.promote_low_f32x4(value)));
+  const high = i64x2.shuffle(value, value, 1, 0);
+  v128.store(to, f64x2.add(v128.load(to, 16), f64x2.promote_low_f32x4(high)), 16);
+}
+
 /** The sum of `count` floats. */
 export function sumOf(count: i32, x: usize): f64 {
   let sum: f64 = 0;

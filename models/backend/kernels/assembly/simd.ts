@@ -34,10 +34,16 @@ export function loadLanes(address: usize, count: i32): v128 {
 /** Transposes four by four elements of four bytes; steps are the bytes between rows. */
 @inline
 export function transposeBlock(from: usize, fromStep: usize, to: usize, toStep: usize): void {
-  const x0 = v128.load(from);
-  const x1 = v128.load(from + fromStep);
-  const x2 = v128.load(from + 2 * fromStep);
-  const x3 = v128.load(from + 3 * fromStep);
+  transposeRows(from, from + fromStep, from + 2 * fromStep, from + 3 * fromStep, to, toStep);
+}
+
+/** The same for four rows that lie anywhere. */
+@inline
+export function transposeRows(from0: usize, from1: usize, from2: usize, from3: usize, to: usize, toStep: usize): void {
+  const x0 = v128.load(from0);
+  const x1 = v128.load(from1);
+  const x2 = v128.load(from2);
+  const x3 = v128.load(from3);
   const low01 = i32x4.shuffle(x0, x1, 0, 4, 1, 5);
   const low23 = i32x4.shuffle(x2, x3, 0, 4, 1, 5);
   const high01 = i32x4.shuffle(x0, x1, 2, 6, 3, 7);

@@ -22,7 +22,7 @@ export const moments: KernelDefinition = {
   },
 };
 
-/** Normalization of columns by given means and variances. */
+/** Normalization of columns by given means and variances, with a residual and an activation. */
 export const batchNorm: KernelDefinition = {
   name: "PolyphaseBatchNorm",
   run({ inputs, attrs, kernels }) {
@@ -39,6 +39,8 @@ export const batchNorm: KernelDefinition = {
       kernels.addressOf(inputs.mean!),
       kernels.addressOf(inputs.variance!),
       attrs.epsilon as number,
+      inputs.residual == null ? 0 : kernels.addressOf(inputs.residual),
+      attrs.activation === "relu" ? 1 : 0,
       kernels.addressOf(y),
       scratch,
     );

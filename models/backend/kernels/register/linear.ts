@@ -43,28 +43,24 @@ export const fusedLinear: KernelDefinition = {
 /** The gradient of what the activation was applied to, and its sum over rows: the gradient of the bias. */
 export const fusedLinearGrad: KernelDefinition = {
   name: "PolyphaseLinearGrad",
-  run(call) {
-    const { inputs, attrs, kernels } = call;
+  run({ inputs, attrs, kernels }) {
     const [dy, saved] = [inputs.dy!, inputs.saved!];
     const [rows, columns] = dy.shape;
-    const dz = isGelu(attrs) ? kernels.output([rows, columns], "float32") : reluGrad(call);
-    if (isGelu(attrs)) {
-      const addresses = [dy, saved, dz].map((each) => kernels.addressOf(each)) as [number, number, number];
-      kernels.exports.geluGrad(rows * columns, ...addresses, approximation(attrs));
-    }
+    const dz = kernels.output([rows, columns], "float32");
     const dbias = kernels.output([columns], "float32");
-    const scratch = kernels.scratch(kernels.exports.sumScratch(rows, columns));
-    kernels.exports.sumAxis(1, rows, columns, kernels.addressOf(dz), kernels.addressOf(dbias), 1, scratch);
+    const { exports } = kernels;
+    const addresses = [dy, saved, dz].map((each) => kernels.addressOf(each)) as [number, number, number];
+    const sums = kernels.addressOf(dbias);
+    if (!isGelu(attrs)) {
+      exports.reluGrad(rows, columns, ...addresses, sums, kernels.scratch(exports.reluGradScratch(columns)));
+      return [dz, dbias];
+    }
+    exports.geluGrad(rows * columns, ...addresses, approximation(attrs));
+    const scratch = kernels.scratch(exports.sumScratch(rows, columns));
+    exports.sumAxis(1, rows, columns, addresses[2], sums, 1, scratch);
     return [dz, dbias];
   },
 };
-
-function reluGrad({ inputs, backend, run }: KernelCall): ReturnType<KernelCall["run"]> {
-  const step = run("Step", { x: inputs.saved! }, { alpha: 0 });
-  const dz = run("Multiply", { a: inputs.dy!, b: step });
-  backend.disposeData(step.dataId);
-  return dz;
-}
 
 function isGelu(attrs: KernelCall["attrs"]): boolean {
   return attrs.activation === "gelu" || attrs.activation === "gelu-tanh";

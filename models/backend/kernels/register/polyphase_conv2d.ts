@@ -6,21 +6,49 @@
  */
 
 import type { ConvAttributes, PoolAttributes } from "../../ops/fused_kernels.ts";
-import { type Convolution, convolve, convolveFilterGradient, convolveInputGradient } from "../convolution.ts";
-import type { KernelDefinition } from "./kernel.ts";
+import {
+  type Convolution,
+  convolve,
+  convolveFilterGradient,
+  convolveInputGradient,
+  isDepthwise,
+} from "../convolution.ts";
+import type { TensorInfo } from "../wasm_backend.ts";
+import type { KernelCall, KernelDefinition } from "./kernel.ts";
 
-/** x `[batch, height, width, channels]` to `[batch, out height, out width, out]`. */
+/** x `[batch, height, width, channels]` to `[batch, out height, out width, out]`, with bias and activation. */
 export const polyphaseConv2d: KernelDefinition = {
   name: "PolyphaseConv2d",
   run(call) {
-    const { inputs, kernels } = call;
-    const geometry = geometryOf(call.attrs);
+    const { inputs, attrs, kernels } = call;
+    const geometry = geometryOf(attrs);
     const y = kernels.output(geometry.output, "float32");
     const [x, filter] = [kernels.addressOf(inputs.x!), kernels.addressOf(inputs.filter!)];
-    convolve(call, geometry, x, filter, kernels.addressOf(y));
+    const isRelu = attrs.activation === "relu";
+    if (isDepthwise(geometry)) {
+      convolve(call, geometry, x, filter, kernels.addressOf(y));
+      const biased = inputs.bias == null ? y : replace(call, y, "Add", { a: y, b: inputs.bias });
+      return [isRelu ? replace(call, biased, "Relu", { x: biased }) : biased];
+    }
+    convolve(call, geometry, x, filter, kernels.addressOf(y), {
+      bias: inputs.bias == null ? undefined : kernels.addressOf(inputs.bias),
+      activation: isRelu ? "relu" : "linear",
+    });
     return [y];
   },
 };
+
+/** What another kernel makes of `old`, which is not needed any more. */
+function replace(
+  { backend, run }: KernelCall,
+  old: TensorInfo,
+  kernel: string,
+  inputs: Readonly<Record<string, TensorInfo>>,
+): TensorInfo {
+  const made = run(kernel, inputs);
+  backend.disposeData(old.dataId);
+  return made;
+}
 
 /** dy to the shape of x. */
 export const polyphaseConv2dInputGrad: KernelDefinition = {

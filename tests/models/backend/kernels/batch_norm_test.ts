@@ -24,7 +24,16 @@ function perChannel(channels: number): Record<"gamma" | "beta" | "mean" | "varia
   };
 }
 
-function caseOf({ rows, channels, training }: { rows: number; channels: number; training: boolean }): Case {
+/** What is normalized, and what follows; by default nothing does. */
+interface Sizes {
+  readonly rows: number;
+  readonly channels: number;
+  readonly training: boolean;
+  readonly residual?: boolean;
+  readonly activation?: "none" | "relu";
+}
+
+function caseOf({ rows, channels, training, residual, activation = "none" }: Sizes): Case {
   return {
     name: `[${rows}, ${channels}], ${training ? "training" : "evaluation"}`,
     compute() {
@@ -32,7 +41,14 @@ function caseOf({ rows, channels, training }: { rows: number; channels: number; 
       const { gamma, beta, mean, variance } = perChannel(channels);
       const dy = drawn([rows, channels], 2);
       const moments = runFused("PolyphaseMoments", { x }, {});
-      const [y] = runFused("PolyphaseBatchNorm", { x, gamma, beta, mean, variance }, { epsilon: EPSILON });
+      const [y] = runFused("PolyphaseBatchNorm", {
+        x,
+        gamma,
+        beta,
+        mean,
+        variance,
+        residual: residual ? drawn([rows, channels], 7, 2) : undefined,
+      }, { epsilon: EPSILON, activation });
       const inputs = { dy, x, gamma, mean, variance };
       const grads = runFused("PolyphaseBatchNormGrad", inputs, { epsilon: EPSILON, training });
       return [...moments, y, ...grads];
@@ -45,6 +61,8 @@ Deno.test("values and gradients of random shapes", STRICT, async () => {
     rows: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 21, max: 700 })),
     channels: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 10, max: 150 })),
     training: fc.boolean(),
+    residual: fc.boolean(),
+    activation: fc.constantFrom("none" as const, "relu" as const),
   });
   await assertLikeLoops(fc.sample(sizes, { seed: 5, numRuns: 30 }).map(caseOf), 3e-6);
 });
@@ -93,7 +111,10 @@ Deno.test("NaN spoils its own channel alone, and inputs stay as they were", STRI
       const x = tf.tensor2d(values, [4, 7]);
       const { gamma, beta } = perChannel(7);
       const [mean, variance] = runFused("PolyphaseMoments", { x }, {});
-      const [y] = runFused("PolyphaseBatchNorm", { x, gamma, beta, mean, variance }, { epsilon: EPSILON });
+      const [y] = runFused("PolyphaseBatchNorm", { x, gamma, beta, mean, variance }, {
+        epsilon: EPSILON,
+        activation: "relu",
+      });
       const inputs = { dy: drawn([4, 7], 2), x, gamma, mean, variance };
       const [dx, dgamma, dbeta] = runFused("PolyphaseBatchNormGrad", inputs, {
         epsilon: EPSILON,

@@ -87,6 +87,68 @@ Deno.test("so does one of many blocks of windows, and of a window larger than a 
   });
 });
 
+Deno.test(
+  "so does one on images that are hardly larger than its filter, of which most taps see nothing",
+  STRICT,
+  async () => {
+    const plain = { strides: [1, 1], dilations: [1, 1], groups: 1 } as const;
+    const pads = (width: number) => [width, width, width, width] as const;
+    await withKernels(() => {
+      for (const side of [1, 2, 3, 4, 7]) {
+        for (const strides of [[1, 1], [2, 2], [3, 1]] as const) {
+          for (const groups of [1, 2]) {
+            const channels = 3 * groups;
+            const shapes = { input: [5, side, side + 1, channels], filter: [3, 3, 3, 4 * groups] } as const;
+            check({ ...plain, ...shapes, strides, groups, pads: pads(1) });
+          }
+        }
+        // From 128 outputs on the gradient takes tap by tap.
+        check({ ...plain, input: [2, side, side, 6], filter: [3, 3, 6, 130], pads: pads(1) });
+        check({ ...plain, input: [2, side, side, 4], filter: [3, 3, 2, 260], groups: 2, pads: pads(1) });
+        check({ ...plain, input: [3, side, side, 5], filter: [5, 7, 5, 6], pads: pads(3) });
+        check({
+          ...plain,
+          input: [3, side, side, 5],
+          filter: [3, 3, 5, 6],
+          dilations: [2, 3],
+          pads: pads(3),
+        });
+      }
+      // Windows that see nothing at all, and a filter of which the image meets only the last row.
+      check({ ...plain, input: [2, 2, 3, 4], filter: [3, 3, 4, 5], pads: pads(5) });
+      check({ ...plain, input: [2, 1, 4, 3], filter: [3, 3, 3, 2], pads: [2, 0, 1, 1] });
+      check({ ...plain, input: [2, 3, 3, 2], filter: [3, 3, 2, 3], pads: pads(0) });
+    });
+  },
+);
+
+Deno.test("so does one that packs its windows straight from the image", STRICT, async () => {
+  const plain = { pads: [1, 1, 1, 1], strides: [1, 1], dilations: [1, 1], groups: 1 } as const;
+  await withKernels(() => {
+    // Both ways: 24 outputs or channels and more, and a multiple of four of what is summed.
+    check({ ...plain, input: [2, 9, 7, 24], filter: [3, 3, 24, 28] });
+    check({ ...plain, input: [1, 13, 17, 4], filter: [3, 2, 4, 33], strides: [2, 1], pads: [0, 1, 2, 0] });
+    check({ ...plain, input: [3, 7, 7, 8], filter: [3, 3, 8, 24] });
+    check({ ...plain, input: [2, 6, 6, 56], filter: [3, 3, 28, 48], groups: 2 });
+    check({ ...plain, input: [2, 11, 9, 12], filter: [3, 3, 12, 27], dilations: [2, 3], pads: [3, 2, 1, 4] });
+    check({ ...plain, input: [2, 5, 5, 32], filter: [2, 2, 32, 24], strides: [2, 2], pads: [0, 0, 0, 0] });
+    check({ ...plain, input: [1, 3, 3, 140], filter: [3, 3, 140, 200], pads: [1, 0, 1, 0] });
+    check({ ...plain, input: [1, 8, 8, 4], filter: [1, 1, 4, 40], strides: [2, 2], pads: [0, 0, 0, 0] });
+    // More outputs than one packed block holds, and a gradient of many windows and outputs.
+    check({ ...plain, input: [1, 3, 4, 128], filter: [3, 3, 128, 176], pads: [0, 0, 0, 0] });
+    check({ ...plain, input: [2, 33, 32, 4], filter: [2, 2, 4, 128], pads: [0, 0, 0, 0] });
+  });
+});
+
+Deno.test("a block of windows of a part ends with an image", STRICT, async () => {
+  const geometry = { strides: [1, 1], dilations: [1, 1], groups: 1, pads: [1, 1, 1, 1] } as const;
+  await withKernels(() => {
+    check({ ...geometry, input: [210, 4, 4, 3], filter: [3, 3, 3, 2] });
+    check({ ...geometry, input: [70, 4, 4, 60], filter: [3, 3, 60, 3], strides: [2, 2] });
+    check({ ...geometry, input: [90, 7, 7, 30], filter: [3, 3, 30, 4] });
+  });
+});
+
 /** What `tf.grads` gives for a weighted sum of `layer(x, filter)`, after the value. */
 function valueAndGradients(
   layer: (x: Image, filter: Image) => Tensor,

@@ -15,6 +15,7 @@ import { layerNorm } from "../../../../models/backend/ops/layer_norm.ts";
 import { linear } from "../../../../models/backend/ops/linear.ts";
 import { logSoftmax } from "../../../../models/backend/ops/log_softmax.ts";
 import { maxPool } from "../../../../models/backend/ops/max_pool.ts";
+import { packedAttention } from "../../../../models/backend/ops/packed_attention.ts";
 import { relu } from "../../../../models/backend/ops/relu.ts";
 import { softmax } from "../../../../models/backend/ops/softmax.ts";
 import { softmaxCrossEntropy } from "../../../../models/backend/ops/softmax_cross_entropy.ts";
@@ -51,6 +52,7 @@ function opCase<T>(
   return { name, drawn: choice.map((chosen) => ({ label: JSON.stringify(chosen), ...build(chosen) })) };
 }
 
+const rectifiers = fc.constantFrom("none" as const, "relu" as const);
 const activations: Activation[] = ["none", "relu", "gelu", "gelu-tanh"];
 
 /** Positive numbers that stay put, such as variances. */
@@ -138,17 +140,28 @@ export const opCases: readonly OpCase[] = [
   ),
   opCase(
     "batchNorm",
-    fc.record({ batch: length(4, 2), side: length(3), channels: length(5), training: fc.boolean() }),
-    ({ batch, side, channels, training }) => ({
-      shapes: [[batch, side, side, channels], [channels], [channels]],
-      apply: ([x, gamma, beta], exact) =>
-        batchNorm(x, gamma, beta, constant([channels]), positive([channels]), {
-          training,
-          exact,
-          epsilon: 1e-2,
-        })
-          .output,
+    fc.record({
+      batch: length(4, 2),
+      side: length(3),
+      channels: length(5),
+      training: fc.boolean(),
+      residual: fc.boolean(),
+      activation: rectifiers,
     }),
+    ({ batch, side, channels, training, residual, activation }) => {
+      const shape = [batch, side, side, channels];
+      return {
+        shapes: [shape, [channels], [channels], ...residual ? [shape] : []],
+        apply: ([x, gamma, beta, added], exact) =>
+          batchNorm(x, gamma, beta, constant([channels]), positive([channels]), {
+            training,
+            exact,
+            epsilon: 1e-2,
+            residual: added,
+            activation,
+          }).output,
+      };
+    },
   ),
   opCase(
     "softmaxCrossEntropy",
@@ -174,6 +187,34 @@ export const opCases: readonly OpCase[] = [
     attentionCase,
   ),
   opCase(
+    "packedAttention",
+    fc.record({
+      batch: length(2),
+      tokens: length(6),
+      heads: length(3),
+      dim: length(4),
+      bias: fc.boolean(),
+      masked: fc.boolean(),
+      share: fc.integer({ min: 0, max: 15 }),
+      rest: length(2, 0),
+    }),
+    ({ batch, tokens, heads, dim, bias, masked, share, rest }) => {
+      const queries = Math.max(1, tokens - rest);
+      const shape = [batch, heads, queries, tokens].map((all, axis) => (share >> axis) & 1 ? 1 : all);
+      return {
+        shapes: [[batch, tokens, 3 * heads * dim], ...bias ? [shape] : []],
+        apply: ([qkv, b], exact) =>
+          packedAttention(qkv, heads, {
+            exact,
+            // Left out where it is all of them.
+            ...queries < tokens && { queries },
+            bias: b,
+            mask: masked ? tf.greater(constant(shape), 0.2) : undefined,
+          }),
+      };
+    },
+  ),
+  opCase(
     "conv2d",
     fc.record({
       batch: length(2),
@@ -191,10 +232,16 @@ export const opCases: readonly OpCase[] = [
       groups: length(3),
       depth: length(2),
       multiplier: length(2),
+      bias: fc.boolean(),
+      activation: rectifiers,
     }),
-    ({ batch, size, kernel, strides, dilations, padding, groups, depth, multiplier }) => ({
-      shapes: [[batch, ...size, groups * depth], [...kernel, depth, groups * multiplier]],
-      apply: ([x, filter], exact) => conv2d(x, filter, { strides, padding, dilations, groups, exact }),
+    ({ batch, size, kernel, groups, depth, multiplier, bias, ...options }) => ({
+      shapes: [
+        [batch, ...size, groups * depth],
+        [...kernel, depth, groups * multiplier],
+        ...bias ? [[groups * multiplier]] : [],
+      ],
+      apply: ([x, filter, b], exact) => conv2d(x, filter, { ...options, groups, bias: b, exact }),
     }),
   ),
   ...([["maxPool", maxPool], ["avgPool", avgPool]] as const).map(([name, pool]) =>

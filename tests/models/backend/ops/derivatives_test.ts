@@ -43,8 +43,8 @@ function moved(inputs: readonly Numbers[], directions: readonly Numbers[], by: n
 }
 
 function isBounded(name: string, { label }: Drawn): boolean {
-  // The pre-activation of a linear map may cross the kink of ReLU wherever it is.
-  return !(name === "linear" && label.includes("relu"));
+  // What goes into the ReLU of a linear map may cross its kink wherever it is.
+  return !(["linear", "conv2d", "batchNorm"].includes(name) && label.includes('"relu"'));
 }
 
 /** Directions with numbers in [-1, 1]. */

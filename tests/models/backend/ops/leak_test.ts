@@ -15,6 +15,7 @@ import { layerNorm } from "../../../../models/backend/ops/layer_norm.ts";
 import { linear } from "../../../../models/backend/ops/linear.ts";
 import { logSoftmax } from "../../../../models/backend/ops/log_softmax.ts";
 import { maxPool } from "../../../../models/backend/ops/max_pool.ts";
+import { packedAttention } from "../../../../models/backend/ops/packed_attention.ts";
 import { relu } from "../../../../models/backend/ops/relu.ts";
 import { softmax } from "../../../../models/backend/ops/softmax.ts";
 import { softmaxCrossEntropy } from "../../../../models/backend/ops/softmax_cross_entropy.ts";
@@ -33,11 +34,19 @@ const OPS: Record<string, [shapes: number[][], op: (args: Tensor[], exact: boole
     ([q, k, v], exact) => attention(q, k, v, { exact }),
   ],
   avgPool: [[[2, 4, 4, 3]], ([x], exact) => avgPool(x, { size: 2, exact })],
-  batchNorm: [[[2, 3, 3, 4], [4], [4], [4], [4]], ([x, gamma, beta, mean, variance], exact) => {
-    const options = { training: true, exact };
+  batchNorm: [[[2, 3, 3, 4], [4], [4], [4], [4], [2, 3, 3, 4]], (args, exact) => {
+    const [x, gamma, beta, mean, variance, residual] = args;
+    const options = { training: true, exact, residual, activation: "relu" as const };
     return Object.values(batchNorm(x, gamma, beta, mean, tf.square(variance), options));
   }],
-  conv2d: [[[2, 5, 5, 3], [3, 3, 3, 4]], ([x, filter], exact) => conv2d(x, filter, { padding: 1, exact })],
+  conv2d: [
+    [[2, 5, 5, 3], [3, 3, 3, 4], [4]],
+    ([x, filter, bias], exact) => conv2d(x, filter, { padding: 1, bias, activation: "relu", exact }),
+  ],
+  depthwise: [
+    [[2, 5, 5, 3], [3, 3, 1, 3], [3]],
+    ([x, filter, bias], exact) => conv2d(x, filter, { groups: 3, bias, activation: "relu", exact }),
+  ],
   dropout: [[[2, 3, 4]], ([x]) => dropout(x, 0.5, keyOf(1))],
   dropPath: [[[2, 3, 4]], ([x]) => dropPath(x, 0.5, keyOf(1))],
   gelu: [[[2, 3, 4]], ([x], exact) => gelu(x, { exact })],
@@ -48,6 +57,10 @@ const OPS: Record<string, [shapes: number[][], op: (args: Tensor[], exact: boole
   ],
   logSoftmax: [[[2, 3, 4]], ([x], exact) => logSoftmax(x, { exact })],
   maxPool: [[[2, 4, 4, 3]], ([x], exact) => maxPool(x, { size: 2, exact })],
+  packedAttention: [
+    [[2, 3, 12], [2, 3, 3]],
+    ([qkv, bias], exact) => packedAttention(qkv, 2, { bias, exact }),
+  ],
   relu: [[[2, 3, 4]], ([x]) => relu(x)],
   softmax: [[[2, 3, 4]], ([x], exact) => softmax(x, { exact })],
   softmaxCrossEntropy: [

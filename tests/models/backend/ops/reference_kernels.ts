@@ -111,6 +111,52 @@ function targetsOf(labels: Array_, smoothing: number): number[][] {
   return matrix(labels).map((row) => row.map((t) => t * (1 - smoothing) + smoothing / row.length));
 }
 
+/** `[batch, tokens, parts · heads · dim]` → for each part `[batch, heads, tokens, dim]`. */
+function split({ shape: [batch, tokens, width], values }: Array_, parts: number, heads: number): Array_[] {
+  const dim = width / parts / heads;
+  return Array.from({ length: parts }, (_, part) => {
+    const each = zeros(array([batch, heads, tokens, dim]));
+    each.values.forEach((_, i) => {
+      const [d, token, rest] = [i % dim, Math.floor(i / dim) % tokens, Math.floor(i / dim / tokens)];
+      const row = Math.floor(rest / heads) * tokens + token;
+      each.values[i] = values[row * width + (part * heads + rest % heads) * dim + d];
+    });
+    return each;
+  });
+}
+
+function apart(qkv: Array_, heads: number): { q: Array_; k: Array_; v: Array_ } {
+  const [q, k, v] = split(qkv, 3, heads);
+  return { q, k, v };
+}
+
+/** `[batch, heads, tokens, dim]` with fewer tokens, or with zeros for more. */
+function resized(x: Array_, tokens: number): Array_ {
+  const [batch, heads, all, dim] = x.shape;
+  const other = zeros(array([batch, heads, tokens, dim]));
+  other.values.forEach((_, i) => {
+    const [token, head] = [Math.floor(i / dim) % tokens, Math.floor(i / dim / tokens)];
+    if (token < all) other.values[i] = x.values[(head * all + token) * dim + i % dim];
+  });
+  return other;
+}
+
+/** The inverse of {@linkcode split}. */
+function together(parts: readonly Array_[]): Array_ {
+  const [batch, heads, tokens, dim] = parts[0].shape;
+  const whole = zeros(array([batch, tokens, parts.length * heads * dim]));
+  whole.values.forEach((_, i) => {
+    const [d, head] = [i % dim, Math.floor(i / dim) % heads];
+    const [part, row] = [
+      Math.floor(i / dim / heads) % parts.length,
+      Math.floor(i / dim / heads / parts.length),
+    ];
+    const [sample, token] = [Math.floor(row / tokens), row % tokens];
+    whole.values[i] = parts[part].values[((sample * heads + head) * tokens + token) * dim + d];
+  });
+  return whole;
+}
+
 /** The kernels by name. */
 const KERNELS: Record<FusedKernelName, (inputs: Inputs, attrs: Attrs) => Array_[]> = {
   PolyphaseLinear: ({ x, weight, bias }, { activation, keepPreActivation }) => {
@@ -192,14 +238,16 @@ const KERNELS: Record<FusedKernelName, (inputs: Inputs, attrs: Attrs) => Array_[
     const variance = columnSums(squares, channels).values.map((sum) => sum / rows.length);
     return [array([channels], mean), array([channels], variance)];
   },
-  PolyphaseBatchNorm: (inputs, { epsilon }) => [
-    array(
-      inputs.x.shape,
-      batchNormalized(inputs, epsilon).flatMap((row) =>
-        row.map((each, c) => each * inputs.gamma.values[c] + inputs.beta.values[c])
-      ),
-    ),
-  ],
+  PolyphaseBatchNorm: (inputs, { epsilon, activation }) => {
+    const { x, gamma, beta, residual } = inputs;
+    const y = batchNormalized(inputs, epsilon).flatMap((row, r) =>
+      row.map((each, c) => {
+        const sum = each * gamma.values[c] + beta.values[c];
+        return activate(residual ? sum + residual.values[r * row.length + c] : sum, activation);
+      })
+    );
+    return [array(x.shape, y)];
+  },
   PolyphaseBatchNormGrad: (inputs, { epsilon, training }) => {
     const { dy, x, gamma, variance } = inputs;
     const [slopes, normalized, [rows, channels]] = [matrix(dy), batchNormalized(inputs, epsilon), x.shape];
@@ -271,7 +319,28 @@ const KERNELS: Record<FusedKernelName, (inputs: Inputs, attrs: Attrs) => Array_[
     }
     return dbias ? [dq, dk, dv, dbias] : [dq, dk, dv];
   },
-  PolyphaseConv2d: ({ x, filter }, attrs) => [conv2d(x, filter, attrs)],
+  PolyphasePackedAttention: ({ qkv, ...rest }, { heads, queries, scale }) => {
+    const parts = apart(qkv, heads);
+    const q = resized(parts.q, queries);
+    const [y, logSumExp] = KERNELS.PolyphaseAttention({ ...parts, q, ...rest }, { scale });
+    return [together([y]), logSumExp];
+  },
+  PolyphasePackedAttentionGrad: ({ qkv, dy, y, ...rest }, { heads, queries, scale }) => {
+    const parts = apart(qkv, heads);
+    const q = resized(parts.q, queries);
+    const inputs = { ...parts, q, dy: split(dy, 1, heads)[0], y: split(y, 1, heads)[0], ...rest };
+    const [dq, dk, dv, dbias] = KERNELS.PolyphaseAttentionGrad(inputs, { scale });
+    const dqkv = together([resized(dq, qkv.shape[1]), dk, dv]);
+    return dbias ? [dqkv, dbias] : [dqkv];
+  },
+  PolyphaseConv2d: ({ x, filter, bias }, attrs) => {
+    const z = conv2d(x, filter, attrs);
+    const out = filter.shape[3];
+    return [array(
+      z.shape,
+      z.values.map((each, i) => activate(bias ? each + bias.values[i % out] : each, attrs.activation)),
+    )];
+  },
   PolyphaseConv2dInputGrad: ({ dy, filter }, attrs) => [conv2dInputGrad(dy, filter, attrs)],
   PolyphaseConv2dFilterGrad: ({ dy, x }, attrs) => [conv2dFilterGrad(dy, x, attrs)],
   PolyphaseMaxPoolGrad: ({ dy, x }, attrs) => [maxPoolGrad(dy, x, attrs)],

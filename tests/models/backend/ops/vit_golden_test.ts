@@ -5,10 +5,10 @@
  */
 
 import { assert } from "@std/assert";
-import { attention } from "../../../../models/backend/ops/attention.ts";
 import { conv2d } from "../../../../models/backend/ops/conv2d.ts";
 import { layerNorm } from "../../../../models/backend/ops/layer_norm.ts";
 import { linear } from "../../../../models/backend/ops/linear.ts";
+import { packedAttention } from "../../../../models/backend/ops/packed_attention.ts";
 import { selectBackend } from "../../../../models/backend/select.ts";
 import { type Tensor, tf } from "../../../../models/backend/tf.ts";
 import { floats, type GoldenArray, relativeError } from "../../../golden.ts";
@@ -52,17 +52,7 @@ function norm(weights: Weights, name: string, x: Tensor, exact: boolean): Tensor
 }
 
 function selfAttention(weights: Weights, name: string, x: Tensor, exact: boolean): Tensor {
-  const [batch, tokens, width] = x.shape as [number, number, number];
-  const { heads } = golden.config;
-  const packed = tf.reshape(dense(weights, `${name}.in_proj`, x, exact), [
-    batch,
-    tokens,
-    3,
-    heads,
-    width / heads,
-  ]);
-  const [q, k, v] = tf.unstack(tf.transpose(packed, [2, 0, 3, 1, 4]));
-  const mixed = tf.reshape(tf.transpose(attention(q, k, v, { exact }), [0, 2, 1, 3]), [batch, tokens, width]);
+  const mixed = packedAttention(dense(weights, `${name}.in_proj`, x, exact), golden.config.heads, { exact });
   return dense(weights, `${name}.out_proj`, mixed, exact);
 }
 
@@ -129,7 +119,7 @@ Deno.test("vit: logits and gradients are torchvision's (fused kernels of plain l
   registerReferenceKernels();
   try {
     compare(false);
-    for (const name of ["PolyphaseAttentionGrad", "PolyphaseLayerNormGrad", "PolyphaseLinearGrad"]) {
+    for (const name of ["PolyphasePackedAttentionGrad", "PolyphaseLayerNormGrad", "PolyphaseLinearGrad"]) {
       assert(runs.has(name), name);
     }
   } finally {

@@ -1,21 +1,29 @@
 /**
- * Vanilla TensorFlow.js as a side of the comparison, in a child process.
+ * A side that runs in a process of its own, so that nothing of ours is in its memory or its compiled code.
  *
  * @module
  */
 
 import { lines } from "./lines.ts";
-import type { Memory, OpSide } from "./op_side.ts";
-import type { OpCall } from "./vanilla_ops.ts";
+import type { Call } from "./serve_side.ts";
+import type { Memory, Side } from "./side.ts";
 
 /** A side that runs in a child process. */
-export interface ChildSide extends OpSide {
+export interface ChildSide extends Side {
+  /** Calls a method that this side has beside those of every side. */
+  call(...call: Call): Promise<unknown>;
   /** Ends the process. */
   end(): Promise<void>;
 }
 
-/** Starts the child process. While this side has no turn it only waits. */
-export function vanillaSide(): ChildSide {
+/**
+ * Starts a child process. While its side has no turn it only waits.
+ *
+ * @param name what runs there, for a person
+ * @param script the module that serves it
+ * @param args arguments of that module
+ */
+export function childSide(name: string, script: URL, args: readonly string[] = []): ChildSide {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -24,7 +32,8 @@ export function vanillaSide(): ChildSide {
       "--allow-all",
       "--config",
       pathOf(new URL("../../deno.json", import.meta.url)),
-      pathOf(new URL("vanilla_ops.ts", import.meta.url)),
+      pathOf(script),
+      ...args,
     ],
     stdin: "piped",
     stdout: "piped",
@@ -33,20 +42,21 @@ export function vanillaSide(): ChildSide {
   const writer = child.stdin.getWriter();
   const answers = lines(child.stdout);
   const encoder = new TextEncoder();
-  async function call(...call: OpCall): Promise<unknown> {
+  async function call(...call: Call): Promise<unknown> {
     // A process that has ended refuses the line; that it gives no answer says so too.
     await writer.write(encoder.encode(`${JSON.stringify(call)}\n`)).catch(() => {});
     const { done, value } = await answers.next();
     if (done) {
       const { code } = await child.status;
-      throw new Error(`The process of vanilla TensorFlow.js ended with code ${code} instead of answering`);
+      throw new Error(`The process of ${name} ended with code ${code} instead of answering`);
     }
     return JSON.parse(value);
   }
   return {
-    open: async (name) => await call("open", name) as boolean,
+    call,
+    open: async (subject) => await call("open", subject) as string | null,
     turn: async (repeats) => await call("turn", repeats) as number,
-    close: async () => await call("close") as Memory,
+    close: async () => await call("close") as Memory | null,
     async end() {
       await writer.close().catch(() => {});
       await answers.return(undefined);

@@ -1,0 +1,71 @@
+/**
+ * Polyphases of a feature map, and the choice of one by its energy: what every adaptive module shares.
+ *
+ * A stride cuts a map into polyphases, the maps of every `stride`-th pixel along both axes, one for each place to start at.
+ * A circular shift of the map permutes them, and shifts each; so a choice by an energy that no shift of a polyphase
+ * changes follows the image. See "Making Vision Transformers Truly Shift-Equivariant" (arXiv 2305.16316).
+ *
+ * @module
+ */
+
+import { detached } from "../backend/ops/differentiable.ts";
+import { type Tensor, tf } from "../backend/tf.ts";
+
+/** Rows and columns from one pixel of a polyphase to the next. */
+export type Stride = readonly [rows: number, columns: number];
+
+/** The polyphase that was chosen for each image. Neither tensor has a gradient. */
+export type PhaseChoice = {
+  /** The row that it starts at, whole numbers in [0, stride), `[batch]`. */
+  readonly row: Tensor;
+  /** The column that it starts at, likewise. */
+  readonly column: Tensor;
+  /** How much less energy the second best has, as a share of the best: near 0 the choice hangs on rounding, `[batch]`. */
+  readonly gap: Tensor;
+};
+
+/** Energies that differ by less than this share count as equal: float32 sums in another order differ by about as much. */
+const TIE = 1e-6;
+
+/**
+ * The energy `Σ |x|^p` of each polyphase, `[batch, phases]`, phases row by row.
+ *
+ * @param x `[batch, height, width, channels]`, whose sides the stride divides
+ */
+export function phaseEnergies(x: Tensor, [rows, columns]: Stride, p = 2): Tensor {
+  const [batch, height, width, channels] = x.shape as [number, number, number, number];
+  const powers = p === 2 ? tf.square(x) : tf.pow(tf.abs(x), p);
+  // The channels first: what is left is small.
+  const pixels = channels === 1 ? powers : tf.sum(powers, 3);
+  const cells = tf.reshape(pixels, [batch, height / rows, rows, width / columns, columns]);
+  return tf.reshape(tf.sum(cells, [1, 3]), [batch, rows * columns]);
+}
+
+/**
+ * The polyphase of greatest energy. Where several have as much, that of greatest `ties` among them: a second functional
+ * that shifts do not change. What is equal by that too is taken in order, which is no harm where such polyphases are the
+ * same but for a shift, as in an image of one colour.
+ *
+ * @param energies `[batch, phases]`, phases row by row
+ * @param ties `[batch, phases]`
+ * @param stride what the phases belong to
+ */
+export function choosePhase(energies: Tensor, ties: Tensor, [, columns]: Stride): PhaseChoice {
+  const [row, column, gap] = detached(() => {
+    const [batch, phases] = energies.shape as [number, number];
+    const best = tf.max(energies, 1, true);
+    const contenders = tf.greaterEqual(energies, tf.mul(best, 1 - TIE));
+    const place = tf.argMax(tf.where(contenders, ties, tf.fill([batch, phases], -Infinity)), 1);
+    const phase = tf.cast(place, "float32");
+    const row = tf.floor(tf.div(tf.add(phase, 0.5), columns));
+    const others = tf.where(
+      tf.cast(tf.oneHot(place, phases), "bool"),
+      tf.fill([batch, phases], -Infinity),
+      energies,
+    );
+    const second = phases === 1 ? tf.zerosLike(best) : tf.max(others, 1, true);
+    const gap = tf.divNoNan(tf.sub(best, second), best);
+    return [row, tf.sub(phase, tf.mul(row, columns)), tf.squeeze(gap, [1])];
+  });
+  return { row, column, gap };
+}

@@ -1,0 +1,101 @@
+/**
+ * The module that a worker of a sweep runs: it imports the sweep for itself, and runs one cell after the other.
+ *
+ * What the sweep's module makes at its top, data sets above all, is made once and serves every cell that the worker runs.
+ *
+ * @module
+ */
+
+import type { CellStore, SweepCell } from "../sweep.ts";
+import { CellFailure } from "./failure.ts";
+import type { FileRequest, Order, Word } from "./job.ts";
+import { loadSweep } from "./source.ts";
+
+/** The part of a worker's global scope that is used: the types of both pages and workers cannot be had in one project. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<Order>) => void) | null;
+  postMessage(message: Word): void;
+  close(): void;
+  readonly Deno?: { exit(code?: number): never };
+}
+
+const scope = globalThis as unknown as WorkerScope;
+
+/** Files that were asked for and not answered yet, by the number of the request. */
+const waiting = new Map<number, PromiseWithResolvers<Uint8Array<ArrayBuffer> | undefined>>();
+let asked = 0;
+
+/** The cells; other messages wait until they are there. */
+let cells: Promise<readonly SweepCell[]>;
+let controller = new AbortController();
+
+const ask = (request: FileRequest): Promise<Uint8Array<ArrayBuffer> | undefined> => {
+  const answer = Promise.withResolvers<Uint8Array<ArrayBuffer> | undefined>();
+  waiting.set(++asked, answer);
+  scope.postMessage({ kind: "ask", id: asked, ...request });
+  return answer.promise;
+};
+
+const store: CellStore = {
+  read: (name) => ask({ action: "read", name }),
+  write: async (name, bytes) => void await ask({ action: "write", name, bytes }),
+  remove: async (name) => void await ask({ action: "remove", name }),
+};
+
+const fail = (thrown: unknown): void => {
+  const { message, stopped } = CellFailure.of(thrown, controller.signal.aborted);
+  scope.postMessage({ kind: "failed", text: message, stopped });
+};
+
+/** A worker that leaves says nothing to the main thread, which would wait for it for ever. */
+function forbidLeaving(): void {
+  const leave = (): never => {
+    throw new Error("the worker was told to close or exit");
+  };
+  scope.close = leave;
+  if (scope.Deno) scope.Deno.exit = leave;
+}
+
+async function runCell(slug: string): Promise<void> {
+  const cell = (await cells).find((each) => each.slug === slug);
+  if (cell === undefined) {
+    throw new Error(`the sweep has no cell ${slug} in this worker: its cells must not change`);
+  }
+  const { signal } = controller;
+  const result = await cell.run({
+    store,
+    signal,
+    progress: (event) => scope.postMessage({ kind: "progress", event }),
+  });
+  scope.postMessage({ kind: "done", text: JSON.stringify(result) });
+}
+
+// A promise that is rejected where nobody waits for it ends the worker; so does an error thrown by a timer.
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  fail((event as PromiseRejectionEvent).reason);
+});
+addEventListener("error", (event) => {
+  event.preventDefault();
+  fail((event as ErrorEvent).error);
+});
+
+scope.onmessage = ({ data: order }) => {
+  if (order.kind === "begin") {
+    forbidLeaving();
+    // What asks for the number of cores in here, training above all, is to leave the others to the other workers.
+    Object.defineProperty(navigator, "hardwareConcurrency", { value: order.cores });
+    cells = loadSweep(order.source).then((sweep) => sweep.cells(order.source.adjustments));
+    // Whoever runs a cell is told; until then nobody waits for it.
+    cells.catch(() => {});
+  } else if (order.kind === "run") {
+    controller = new AbortController();
+    runCell(order.slug).catch(fail);
+  } else if (order.kind === "stop") controller.abort();
+  else {
+    const answer = waiting.get(order.id);
+    waiting.delete(order.id);
+    if (order.fault === undefined) answer?.resolve(order.bytes);
+    else answer?.reject(new CellFailure(order.fault, false));
+  }
+};

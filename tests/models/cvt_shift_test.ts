@@ -1,0 +1,51 @@
+/**
+ * CvT under every circular shift: the adaptive twin is invariant, and whatever lacks one of its parts is for just those
+ * shifts that the rest leaves it.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { selectBackend } from "../../models/backend/select.ts";
+import { tf } from "../../models/backend/tf.ts";
+import { cvt, type CvtOptions } from "../../models/cvt.ts";
+import { exactShifts, type ImageSize } from "./shifted_maps.ts";
+
+const SIZE: ImageSize = { height: 8, width: 12, channels: 2 };
+const SIGNAL: ImageSize = { height: 1, width: 16, channels: 2 };
+const OPTIONS = {
+  embed: [8, 12, 12],
+  depths: [1, 2, 1],
+  heads: [1, 2, 3],
+  mlpRatio: 2,
+} satisfies CvtOptions;
+
+for (
+  const [what, size, options, exact] of [
+    ["adaptive", SIZE, { adaptive: true }, 96],
+    ["adaptive, class token", SIZE, { adaptive: true, pooling: "token" }, 96],
+    ["adaptive, other energy", SIZE, { adaptive: true, energy: { p: 3 } }, 96],
+    ["adaptive, 7×7 windows", { ...SIZE, height: 16, width: 16 }, {
+      adaptive: true,
+      kernelSizes: [7, 3, 3],
+      strides: [4, 2, 1],
+      paddings: [2, 1, 1],
+      keyStrides: [2, 2, 1],
+    }, 256],
+    ["a signal", SIGNAL, { adaptive: true }, 16],
+    ["plain", SIZE, {}, 1],
+    // What is left fixed knows shifts by whole strides alone: all those before it, and its own.
+    ["fixed embedding", SIZE, { adaptive: { keys: true, padding: true } }, 96 / 4 ** 2],
+    ["fixed keys", SIZE, { adaptive: { embedding: true, padding: true } }, 96 / 2 ** 2],
+    ["zeros beyond the border", SIZE, { adaptive: { embedding: true, keys: true } }, 1],
+  ] satisfies [string, ImageSize, CvtOptions, number][]
+) {
+  Deno.test(`cvt under shift: so many shifts leave the logits as they are (${what}: ${exact})`, async () => {
+    await selectBackend("wasm");
+    const before = tf.memory().numTensors;
+    const found = await exactShifts(cvt({ ...OPTIONS, ...options }), size);
+    assertEquals(found.exact, exact);
+    if (exact === found.shifts) assertEquals(found.sameClass, exact);
+    assertEquals(tf.memory().numTensors, before);
+  });
+}

@@ -1,0 +1,404 @@
+/**
+ * CvT: the network written out on plain arrays on fixed and adaptive grids, parameter counts, cost, training, and what it
+ * refuses.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { selectBackend } from "../../models/backend/select.ts";
+import { type Tensor, tf } from "../../models/backend/tf.ts";
+import { cvt, cvt13, cvt21, cvtMicro, type CvtOptions } from "../../models/cvt.ts";
+import type { Architecture } from "../../models/model.ts";
+import { countParams, disposeParams, flatten, unflatten } from "../../models/params.ts";
+import { patches2d } from "../../models/tokenizers/patches.ts";
+import { PolyphaseError } from "../../pipeline/errors.ts";
+import { keyOf } from "../../pipeline/random.ts";
+import { relativeError } from "../golden.ts";
+import { bitsOf } from "../pipeline/fixtures.ts";
+import {
+  affine,
+  attend,
+  batchNormalize,
+  best,
+  convolve,
+  dot,
+  type Grid,
+  meanOf,
+  normalize,
+  part,
+  perceive,
+  type Placing,
+  plus,
+  type Rows,
+  type Weights,
+  weightsOf,
+} from "./map_reference.ts";
+import { builtFor, drawnParams, everyShift, type ImageSize } from "./shifted_maps.ts";
+
+const SIZE: ImageSize = { height: 8, width: 12, channels: 2 };
+const SIGNAL: ImageSize = { height: 1, width: 16, channels: 2 };
+const OPTIONS = {
+  embed: [8, 12, 12],
+  depths: [1, 2, 1],
+  heads: [1, 2, 3],
+  mlpRatio: 2,
+} satisfies CvtOptions;
+
+type Sizes = Required<Pick<CvtOptions, "kernelSizes" | "strides" | "paddings" | "keyStrides" | "heads">>;
+
+/** Logits of an image; adaptive strides take the polyphase of most energy, and windows then go around the border. */
+function reference(weights: Weights, image: Grid, sizes: Sizes, adaptive: boolean): number[] {
+  const chosen = (placing: Placing, make: (placing: Placing) => Grid): Placing =>
+    adaptive ? { ...placing, start: best(make({ ...placing, stride: 1 }), placing.stride) } : placing;
+  let map = image;
+  let token: Rows = [];
+  sizes.strides.forEach((stride, stage) => {
+    const here = part(weights, `stages.${stage}`);
+    const { conv, norm } = { conv: part(here, "embedding.conv"), norm: part(here, "embedding.norm") };
+    const embed = (placing: Placing) =>
+      convolve(map, conv.get("weight")!, conv.get("bias"), { ...placing, circular: adaptive });
+    const window = { kernel: sizes.kernelSizes[stage], stride, before: sizes.paddings[stage] };
+    const tokens = embed(chosen(window, embed));
+    const { height, width } = tokens;
+    const first = stage === sizes.strides.length - 1 ? weights.get("classToken") : undefined;
+    token = first === undefined ? [] : [Array.from(first.data)];
+    let x: Rows = [...token, ...normalize(tokens.pixels, norm, 1e-5)];
+    for (let index = 0; part(here, `blocks.${index}`).size > 0; index++) {
+      const block = part(here, `blocks.${index}`);
+      const before = normalize(x, part(block, "norm1"), 1e-5);
+      const grid = { height, width, pixels: before.slice(token.length) };
+      const project = (name: string, placing: Placing): Grid =>
+        convolve(grid, block.get(`attention.${name}.conv.weight`)!, undefined, {
+          ...placing,
+          circular: adaptive,
+        });
+      const keys = { kernel: 3, stride: sizes.keyStrides[stage], before: 1 };
+      const placed = chosen(keys, (placing) => project("keys", placing));
+      const [q, k, v] = ["queries", "keys", "values"].map((name) => {
+        const made = project(name, name === "queries" ? { ...keys, stride: 1 } : placed).pixels;
+        const normalized = batchNormalize(made, part(block, `attention.${name}.norm`));
+        return affine(
+          [...before.slice(0, token.length), ...normalized],
+          part(block, `attention.${name}.linear`),
+        );
+      });
+      const dim = q[0].length / sizes.heads[stage];
+      const heads = Array.from({ length: sizes.heads[stage] }, (_, head) => {
+        const [ours, theirs, values] = [q, k, v].map((rows) =>
+          rows.map((row) => row.slice(head * dim, (head + 1) * dim))
+        );
+        return attend(
+          q.length,
+          values,
+          (query, key) => dot(ours[query], theirs[key]) / Math.sqrt(q[0].length),
+        );
+      });
+      const found = q.map((_, row) => heads.flatMap((head) => head[row]));
+      x = plus(x, affine(found, part(block, "attention.proj")));
+      x = plus(x, perceive(normalize(x, part(block, "norm2"), 1e-5), part(block, "mlp")));
+    }
+    map = { height, width, pixels: x };
+  });
+  const pooled = normalize(
+    token.length > 0 ? map.pixels.slice(0, 1) : map.pixels,
+    part(weights, "norm"),
+    1e-5,
+  );
+  return [...affine([meanOf(pooled)], part(weights, "head"))[0]];
+}
+
+function gridOf(tokens: ArrayLike<number>, { height, width, channels }: ImageSize): Grid {
+  const pixels = Array.from(
+    { length: height * width },
+    (_, at) => Array.from({ length: channels }, (_, channel) => tokens[at * channels + channel]),
+  );
+  return { height, width, pixels };
+}
+
+for (const backend of ["cpu", "wasm"] as const) {
+  for (
+    const [what, size, options] of [
+      ["plain, class token", SIZE, {}],
+      ["plain, mean, large windows", SIZE, {
+        pooling: "mean",
+        kernelSizes: [7, 3, 3],
+        strides: [4, 2, 1],
+        paddings: [2, 1, 1],
+      }],
+      ["plain, sides that strides do not divide", { ...SIZE, height: 9, width: 11 }, {}],
+      ["adaptive", SIZE, { adaptive: true }],
+      ["adaptive, class token, large windows", SIZE, {
+        adaptive: true,
+        pooling: "token",
+        kernelSizes: [7, 3, 3],
+        strides: [4, 1, 1],
+        paddings: [2, 1, 1],
+        keyStrides: [1, 1, 1],
+      }],
+      ["a signal, plain", SIGNAL, {}],
+      ["a signal, adaptive", SIGNAL, { adaptive: true }],
+    ] satisfies [string, ImageSize, CvtOptions][]
+  ) {
+    Deno.test(`cvt: logits are those of the network written out (${what}, ${backend})`, async () => {
+      await selectBackend(backend);
+      const before = tf.memory().numTensors;
+      const all = { ...OPTIONS, ...options };
+      const model = builtFor(cvt(all), size);
+      const [params, shifted] = [drawnParams(model), everyShift(size)];
+      const tokens = tf.slice(shifted, [3, 0, 0], [2, -1, -1]);
+      const logits = tf.tidy(() => model.apply(params, tokens));
+      const [values, found, weights] = [await tokens.data(), await logits.data(), await weightsOf(params)];
+      const sizes = {
+        kernelSizes: [3, 3, 3],
+        strides: [2, 2, 1],
+        paddings: [1, 1, 1],
+        keyStrides: [2, 1, 1],
+        ...all,
+      };
+      const expected = [0, 1].flatMap((image) => {
+        const pixels = values.slice(image * values.length / 2, (image + 1) * values.length / 2);
+        return reference(weights, gridOf(pixels, size), sizes, "adaptive" in options);
+      });
+      assert(relativeError(found, expected) < 1e-5, `${relativeError(found, expected)}`);
+      tf.dispose([tokens, shifted, logits]);
+      disposeParams(params);
+      assertEquals(tf.memory().numTensors, before);
+    });
+  }
+}
+
+Deno.test("cvt: parameters are as many as the layers have, and the adaptive twin has the same", async () => {
+  await selectBackend("wasm");
+  const size = { height: 32, width: 32, channels: 3 };
+  // Filters of q, k, v; batch norms; four linear maps; two normalizations; perceptron.
+  const block = (d: number, ratio: number) =>
+    3 * (9 * d + 2 * d) + 4 * (d * d + d) + 4 * d + 2 * ratio * d * d + (ratio + 1) * d;
+  const embedding = (kernel: number, from: number, to: number) => kernel ** 2 * from * to + 3 * to;
+  for (
+    const [make, embed, depths, kernels, ratio] of [
+      [cvt, [64, 128, 192], [1, 2, 4], [3, 3, 3], 4],
+      [cvtMicro, [32, 64, 96], [1, 1, 1], [3, 3, 3], 2],
+      // An eighth as wide: random numbers for all weights of the published sizes take long.
+      [(options) => cvt13({ ...options, embed: [8, 24, 48] }), [8, 24, 48], [1, 2, 10], [7, 3, 3], 4],
+      [(options) => cvt21({ ...options, embed: [8, 24, 48] }), [8, 24, 48], [1, 4, 16], [7, 3, 3], 4],
+    ] satisfies [(options: CvtOptions) => Architecture, number[], number[], number[], number][]
+  ) {
+    const last = embed[embed.length - 1];
+    const stages = embed.reduce(
+      (sum, d, stage) =>
+        sum + embedding(kernels[stage], stage === 0 ? 3 : embed[stage - 1], d) +
+        depths[stage] * block(d, ratio),
+      0,
+    );
+    const expected = stages + last + 2 * last + 10 * last + 10;
+    for (const adaptive of [false, true]) {
+      const model = builtFor(make({ adaptive }), adaptive ? { ...size, height: 64, width: 64 } : size, 10);
+      const params = model.init(keyOf(0));
+      assertEquals(countParams(params, model), adaptive ? expected - last : expected);
+      const buffers = flatten(params).filter(([name]) => model.isBuffer!(name));
+      assertEquals(buffers.length, 3 * 2 * depths.reduce((sum, each) => sum + each, 0));
+      if (make === cvtMicro) assert(countParams(params, model) < 300_000);
+      if (make === cvt) assert(countParams(params, model) > 1e6 && countParams(params, model) < 5e6);
+      disposeParams(params);
+    }
+  }
+  const same = builtFor(cvtMicro(), size).init(keyOf(7));
+  const [again, other] = [
+    builtFor(cvtMicro(), size).init(keyOf(7)),
+    builtFor(cvtMicro(), size).init(keyOf(8)),
+  ];
+  assertEquals(await bitsOf(again), await bitsOf(same));
+  assertNotEquals(await bitsOf(other), await bitsOf(same));
+  for (const each of [same, again, other]) disposeParams(each);
+});
+
+Deno.test("cvt: the small models take 28 and 32 pixels, adaptive ones too; the published take 224", () => {
+  for (const make of [cvt, cvtMicro]) {
+    for (const adaptive of [false, true]) {
+      for (const side of [28, 32]) builtFor(make({ adaptive }), { height: side, width: side, channels: 1 });
+    }
+  }
+  for (const make of [cvt13, cvt21]) {
+    builtFor(make({ adaptive: true }), { height: 224, width: 224, channels: 3 });
+    assertThrows(
+      () => builtFor(make({ adaptive: true }), { height: 200, width: 224, channels: 3 }),
+      PolyphaseError,
+      "cvt got images of 200×224, expected sides that its adaptive strides divide, multiples of 32: make images 192×224",
+    );
+  }
+});
+
+Deno.test("cvt: multiplyAdds are those of the products and convolutions that run", async () => {
+  await selectBackend("cpu");
+  for (const options of [{}, { pooling: "mean" }, { adaptive: true }] satisfies CvtOptions[]) {
+    const model = builtFor(cvt({ ...OPTIONS, ...options }), SIZE);
+    const [params, tokens] = [drawnParams(model), tf.zeros([1, 96, 2])];
+    const { kernels } = await tf.profile(() => tf.tidy(() => model.apply(params, tokens)));
+    const sum = kernels.reduce((total, { name, inputShapes, outputShapes }) => {
+      const made = outputShapes[0].reduce((product, length) => product * length, 1);
+      if (name === "BatchMatMul") return total + made * inputShapes[0]!.at(-1)!;
+      if (name === "Conv2D") return total + made * inputShapes[1]!.slice(0, 3).reduce((a, b) => a * b, 1);
+      // A depthwise filter is [height, width, channels, 1]; those of 2×2 pick a polyphase.
+      const taps = name === "DepthwiseConv2dNative" ? inputShapes[1]![0] * inputShapes[1]![1] : 0;
+      return total + (taps === 9 ? made * taps : 0);
+    }, 0);
+    assertEquals(sum, model.multiplyAdds);
+    tokens.dispose();
+    disposeParams(params);
+  }
+});
+
+Deno.test("cvt: collect is handed maps, choices and the code", async () => {
+  await selectBackend("wasm");
+  for (
+    const [options, choices] of [
+      [{ pooling: "token" }, []],
+      [{ adaptive: true }, ["stages.0.embedding", "stages.0.blocks.0.attention.keys", "stages.1.embedding"]],
+    ] satisfies [CvtOptions, string[]][]
+  ) {
+    const model = builtFor(cvt({ ...OPTIONS, ...options }), SIZE);
+    const [params, shifted] = [drawnParams(model), everyShift(SIZE)];
+    const tokens = tf.slice(shifted, [0, 0, 0], [3, -1, -1]);
+    const before = tf.memory().numTensors;
+    const seen = new Map<string, number[]>();
+    const [logits, rebuilt, unseen] = tf.tidy(() => {
+      const kept = new Map<string, Tensor>();
+      const logits = model.apply(params, tokens, {
+        collect: (name, value) => {
+          assert(!seen.has(name));
+          seen.set(name, value.shape);
+          kept.set(name, value);
+          if (!name.endsWith(".phase")) return;
+          const phases = value.dataSync();
+          assert(phases.every((each) => each === 0 || each === 1));
+        },
+      });
+      for (const name of choices) {
+        const gaps = kept.get(`${name}.gap`)!.dataSync();
+        assert(gaps.every((gap) => gap > 0 && gap < 1), `${name}: ${gaps}`);
+      }
+      const { weight, bias } = params.head as Record<string, Tensor>;
+      return [
+        logits,
+        tf.add(tf.matMul(kept.get("code")!, weight), bias),
+        tf.tidy(() => model.apply(params, tokens)),
+      ];
+    });
+    const maps = [
+      ["stages.0.embedding", [3, 4, 6, 8]],
+      ["stages.0.blocks.0", [3, 4, 6, 8]],
+      ["stages.1.embedding", [3, 2, 3, 12]],
+      ["stages.1.blocks.0", [3, 2, 3, 12]],
+      ["stages.1.blocks.1", [3, 2, 3, 12]],
+      ["stages.2.embedding", [3, 2, 3, 12]],
+      ["stages.2.blocks.0", [3, 2, 3, 12]],
+      ["code", [3, 12]],
+    ] satisfies [string, number[]][];
+    const rest = choices.flatMap((name): [string, number[]][] => [[`${name}.phase`, [3, 2]], [`${name}.gap`, [
+      3,
+    ]]]);
+    assertEquals(Object.fromEntries(seen), Object.fromEntries([...maps, ...rest]));
+    assert(relativeError(await rebuilt.data(), await logits.data()) < 1e-6);
+    assertEquals(await unseen.data(), await logits.data());
+    tf.dispose([logits, rebuilt, unseen]);
+    assertEquals(tf.memory().numTensors, before);
+    tf.dispose([tokens, shifted]);
+    disposeParams(params);
+  }
+});
+
+Deno.test("cvt: training has gradients of all parameters, new running statistics, and drops paths by key", async () => {
+  await selectBackend("wasm");
+  for (const adaptive of [false, true]) {
+    const before = tf.memory().numTensors;
+    const model = builtFor(cvt({ ...OPTIONS, pooling: "mean", dropPath: 0.5, adaptive }), SIZE);
+    const [params, shifted] = [drawnParams(model), everyShift(SIZE)];
+    const leaves = flatten(params);
+    const isTrained = leaves.map(([name]) => !model.isBuffer!(name));
+    const trained = leaves.filter((_, index) => isTrained[index]);
+    const updated = new Set<string>();
+    const grads = tf.tidy(() =>
+      tf.grads((...each: Tensor[]) => {
+        const given = new Map(trained.map(([name], index) => [name, each[index]]));
+        const tree = unflatten(leaves.map(([name, leaf]) => [name, given.get(name) ?? leaf]));
+        const update = (name: string, value: Tensor) => {
+          assertEquals(value.shape, leaves.find(([leaf]) => leaf === name)![1].shape);
+          updated.add(name);
+        };
+        // One key drops the same paths here and below.
+        return tf.sum(tf.square(model.apply(tree, shifted, { training: true, key: keyOf(1), update })));
+      })(trained.map(([, leaf]) => leaf))
+    );
+    for (const [index, grad] of grads.entries()) {
+      const values = await grad.data();
+      assert(values.every(Number.isFinite) && values.some((value) => value !== 0), trained[index][0]);
+    }
+    assertEquals(updated, new Set(leaves.filter((_, index) => !isTrained[index]).map(([name]) => name)));
+    const [one, same, other] = [1, 1, 2].map((seed) =>
+      tf.tidy(() => model.apply(params, shifted, { training: true, key: keyOf(seed) }))
+    );
+    assertEquals(await same.data(), await one.data());
+    assertNotEquals(await other.data(), await one.data());
+    assertThrows(
+      () => tf.tidy(() => model.apply(params, shifted, { training: true })),
+      PolyphaseError,
+      "cvt got no key",
+    );
+    tf.dispose([grads, one, same, other, shifted]);
+    disposeParams(params);
+    assertEquals(tf.memory().numTensors, before);
+  }
+});
+
+Deno.test("cvt: the configuration builds the same architecture again", () => {
+  for (
+    const options of [{}, { adaptive: true }, { adaptive: { keys: true }, energy: { p: 3 }, dropPath: 0.1 }]
+  ) {
+    const { config } = cvt(options);
+    assertEquals(JSON.parse(JSON.stringify(config)), config);
+    assertEquals(cvt(JSON.parse(JSON.stringify(config))).config, config);
+  }
+  assertEquals(cvt().config.pooling, "token");
+  assertEquals(cvt({ adaptive: true }).config.pooling, "mean");
+  assertEquals(cvt({ adaptive: { keys: true } }).config.adaptive, {
+    embedding: false,
+    keys: true,
+    padding: false,
+  });
+  for (const [{ config }, depths] of [[cvt13(), [1, 2, 10]], [cvt21(), [1, 4, 16]]] as const) {
+    assertEquals([config.embed, config.heads, config.depths], [[64, 192, 384], [1, 3, 6], depths]);
+  }
+});
+
+Deno.test("cvt: what cannot be is refused in one line that says the mend", () => {
+  const refused = (options: CvtOptions, text: string) =>
+    assertThrows(() => cvt(options), PolyphaseError, text);
+  refused({ embed: [64, 128] }, "depths of 3 stages and embed of 2, expected as many of both");
+  refused({ embed: [], depths: [], heads: [] }, "embed of 0 stages");
+  refused({ strides: [2, 0, 1] }, "0 among strides, expected whole numbers: give 1 or more");
+  refused({ paddings: [1, -1, 1] }, "-1 among paddings, expected whole numbers: give 0 or more");
+  refused(
+    { paddings: [1, 3, 1] },
+    "padding 3 for windows of 3, expected less padding than window: set it to 1",
+  );
+  refused(
+    { heads: [1, 3, 3] },
+    "embed 128 and 3 heads in stage 1, expected heads that divide it: set embed to 129",
+  );
+  refused({ mlpRatio: 0 }, "mlpRatio 0, expected a number above 0: give 4");
+  refused({ energy: { p: NaN } }, "energy.p NaN, expected a number above 0: give 2");
+  refused({ dropPath: 1.5 }, "dropPath 1.5, expected 0 to 1");
+  refused(JSON.parse('{ "pooling": "max" }'), 'pooling "max", expected token or mean');
+  refused(
+    JSON.parse('{ "adaptive": { "windows": true } }'),
+    "adaptive.windows true, expected true or false for embedding, keys, padding: name one of these",
+  );
+  refused(JSON.parse('{ "adaptive": { "keys": 1 } }'), "adaptive.keys 1, expected true or false");
+  assertThrows(
+    () =>
+      cvt().build({ grid: patches2d({ size: 2 }).grid({ height: 8, width: 8, channels: 1 }), classes: 2 }),
+    PolyphaseError,
+    "cvt got a token grid",
+  );
+});
