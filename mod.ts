@@ -65,6 +65,8 @@ export * from "./models/tokenizers/polyphase_energy.ts";
 export * from "./models/tokenizers/tokenizer.ts";
 export * from "./models/torch_weights.ts";
 export * from "./models/vit.ts";
+export * from "./models/vit_adaptive.ts";
+export * from "./models/vit_presets.ts";
 
 export * from "./pipeline/augment.ts";
 export * from "./pipeline/augment/beta.ts";

@@ -91,7 +91,7 @@ export async function saveTorch(
 function layoutsOf({ name, torch = {} }: Model): NonNullable<Model["torch"]> {
   if (Object.keys(torch).length > 0) return torch;
   throw new PolyphaseError(
-    `${name} has no counterpart in PyTorch, expected one such as vit: use checkpoints for its parameters`,
+    `${name} as it is configured has no names in torchvision or timm: keep its parameters with encodeModel`,
   );
 }
 

@@ -50,7 +50,7 @@ export interface LayerError {
   readonly shape: readonly number[];
   /** As what it was compared: maps and tokens up to a shift, vectors as they are. */
   readonly compared: Layout["kind"];
-  /** Mean error over images and offsets. Lower is better, 0 is exact; float32 leaves about 1e-6. */
+  /** Mean error over images and offsets. Lower is better, 0 is exact; float32 leaves some 1e-7. */
   readonly meanError: number;
   /** Greatest error. Lower is better. */
   readonly maxError: number;
@@ -81,7 +81,8 @@ export interface LayersCompared extends Trained {
  *
  * Activations `[batch, height, width, channels]` and sets of tokens, with or without a class token, are compared up to a
  * circular shift; others as they are, so that their error is that of invariance. Those named `*.phase` and `*.gap` are left
- * out: they are choices, not features. An activation that is 0 has the error 0 where it stays so, and else 1.
+ * out: they are choices, not features. Views that predictions are averaged over are left out too: logits are those of the
+ * model. An activation that is 0 has the error 0 where it stays so, and else 1.
  *
  * @throws {PolyphaseError} if an option is out of range
  */

@@ -67,63 +67,81 @@ export function adaptive(patches: PatchTokenizer, { order = "polyphase" }: Adapt
       const plan = planFor(lattice);
       const weights = energyWeights(embedding, patches.grid(images).patch);
       const energies = polyphaseEnergies(images, plan, weights);
-      if (order === "canonical") return cutCanonically(images, lattice, energies, weights);
-      const count = phases(lattice);
-      const chosen = Array.from(
-        { length: images.count },
-        (_, index) => offsetOfPhase(lattice, argmax(energies.subarray(index * count, (index + 1) * count))),
-      );
-      if (order === "polyphase") return cutAll(images, lattice, chosen);
+      const gaps = gapsOf(energies, phases(lattice));
+      if (order === "canonical") {
+        const offsets = startsOf(images, lattice, energies, weights).map(({ phase, token }) =>
+          addTokens(phase, lattice, -token)
+        );
+        return { ...cutAll(images, lattice, offsets), gaps };
+      }
+      const chosen = startsOf(images, lattice, energies, weights, "ties").map(({ phase }) => phase);
+      if (order === "polyphase") return { ...cutAll(images, lattice, chosen), gaps };
       if (key === undefined) {
         throw new PolyphaseError("adaptive: order random needs a random key: hand in one");
       }
       const starts = randint(key, images.count, 0, tokenRows(lattice) * tokenColumns(lattice));
-      return cutAll(
-        images,
-        lattice,
-        chosen.map((offset, index) => addTokens(offset, lattice, starts[index])),
-      );
+      const offsets = chosen.map((phase, index) => addTokens(phase, lattice, starts[index]));
+      return { ...cutAll(images, lattice, offsets), gaps };
     },
   };
 }
 
-/** Tokens in canonical order. Each image is cut at its best polyphases, and the one sequence is then rotated. */
-function cutCanonically(
+/** Where the tokens of an image start: the shift of its best polyphase, and the first token of the greatest rotation. */
+interface Start {
+  readonly phase: Offset;
+  readonly token: number;
+}
+
+/**
+ * The start of each image. Of polyphases that tie, the one is taken that holds the greatest rotation of tokens; with
+ * `ties` rotations are compared where there are some to settle, and the token is 0 elsewhere.
+ */
+function startsOf(
   images: Images,
   lattice: Lattice,
   energies: Float64Array,
   weights: EnergyWeights,
-): Tokens {
+  compare: "all" | "ties" = "all",
+): Start[] {
   const count = phases(lattice);
   const size = imageSize(images);
   const rows = tokenRows(lattice);
   const columns = tokenColumns(lattice);
-  const values = new Uint8Array(images.pixels.length);
   // Made once: an image seldom has more than one best polyphase, and never more than there are.
   const scratch: TokenCycle[] = [];
-  const offsets: Offset[] = [];
-  for (let index = 0; index < images.count; index++) {
+  return Array.from({ length: images.count }, (_, index) => {
     const pixels = images.pixels.subarray(index * size, (index + 1) * size);
     const all = energies.subarray(index * count, (index + 1) * count);
-    const most = all[argmax(all)];
+    const most = Math.max(...all);
     const tied: Offset[] = [];
     for (let phase = 0; phase < count; phase++) {
-      if (all[phase] !== most) continue;
-      const cycle = scratch[tied.length] ??= {
+      if (all[phase] === most) tied.push(offsetOfPhase(lattice, phase));
+    }
+    if (tied.length === 1 && compare === "ties") return { phase: tied[0], token: 0 };
+    const cycles = tied.map((phase, place) => {
+      const cycle = scratch[place] ??= {
         values: new Uint8Array(size),
         energies: new Float64Array(rows * columns),
       };
-      const start = offsetOfPhase(lattice, phase);
-      cutPatches(pixels, cycle.values, lattice, start);
+      cutPatches(pixels, cycle.values, lattice, phase);
       tokenEnergies(cycle.values, weights, cycle.energies);
-      tied.push(start);
+      return cycle;
+    });
+    const { cycle, token } = canonicalStart(cycles, rows, columns);
+    return { phase: tied[cycle], token };
+  });
+}
+
+/** By what share of the best energy the second best of each image is behind it. */
+function gapsOf(energies: Float64Array, count: number): Float64Array {
+  return Float64Array.from({ length: energies.length / count }, (_, index) => {
+    let [best, second] = [-Infinity, -Infinity];
+    for (const energy of energies.subarray(index * count, (index + 1) * count)) {
+      if (energy > best) [best, second] = [energy, best];
+      else if (energy > second) second = energy;
     }
-    const { cycle, token } = canonicalStart(scratch.slice(0, tied.length), rows, columns);
-    const offset = addTokens(tied[cycle], lattice, -token);
-    offsets.push(offset);
-    cutPatches(pixels, values.subarray(index * size, (index + 1) * size), lattice, offset);
-  }
-  return { values, offsets };
+    return best > 0 ? (best - Math.max(second, 0)) / best : 0;
+  });
 }
 
 /** `offset` and a further shift that moves token 0 to token `tokens`, or token `-tokens` to token 0. */
@@ -134,10 +152,4 @@ function addTokens(offset: Offset, lattice: Lattice, tokens: number): Offset {
     dy: (offset.dy + down * lattice.patchHeight + lattice.height) % lattice.height,
     dx: (offset.dx + (tokens - down * columns) * lattice.patchWidth + lattice.width) % lattice.width,
   };
-}
-
-function argmax(values: Float64Array): number {
-  let best = 0;
-  for (let index = 1; index < values.length; index++) if (values[index] > values[best]) best = index;
-  return best;
 }

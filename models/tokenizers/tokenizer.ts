@@ -38,6 +38,11 @@ export interface Tokens {
   readonly values: Uint8Array<ArrayBuffer>;
   /** The circular shift given to each image before the fixed grid was laid on it, `[count]`. */
   readonly offsets: readonly Offset[];
+  /**
+   * Where a polyphase was chosen by energy, how much less the second best has, as a share of the best, `[count]`: 0 where
+   * they tie, near 0 where the choice hangs on little.
+   */
+  readonly gaps?: Float64Array;
 }
 
 /** What a tokenizer may need beside the images. */

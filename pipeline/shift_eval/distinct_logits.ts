@@ -10,9 +10,11 @@
  */
 
 import { type Images, imageSize } from "../../datasets/dataset.ts";
+import { shiftImages } from "../../datasets/shift.ts";
 import { tf } from "../../models/backend/tf.ts";
 import { type Predictor, readEmbedding, tokenTensor } from "../predict.ts";
 import { foldIn, type Key } from "../random.ts";
+import { viewMean, type Views } from "../views.ts";
 
 /** One way to change images. */
 export interface Variant {
@@ -28,12 +30,15 @@ export interface VariantLogits {
   readonly first: number;
   /** How many images. */
   readonly count: number;
-  /** Logits of each different sequence of tokens, `[distinct, classes]`. */
+  /**
+   * Logits `[rows, classes]`: of each different sequence of tokens, or where the predictor averages over views, of each
+   * variant of each image.
+   */
   readonly logits: Float32Array;
-  /** How many there are. */
-  readonly distinct: number;
-  /** Which of those belong to each variant of each image, `[variants, count]`. */
+  /** Which row belongs to each variant of each image, `[variants, count]`. */
   readonly places: Int32Array;
+  /** How many different sequences of tokens there are: as many as went through the model. */
+  readonly distinct: number;
 }
 
 /** How variants are predicted. */
@@ -56,7 +61,8 @@ interface Sequence {
 const DRAWN_TOGETHER = 500;
 
 /**
- * The logits of every variant of every image, run by run.
+ * The logits of every variant of every image, run by run: what `predict` says of each, the mean over views if there are
+ * any. Views of variants that are the same tokens are not made twice either.
  *
  * A tokenizer that uses chance draws from `key`, the name of the variant and the place of the image, so its draws do not
  * depend on the other variants.
@@ -68,10 +74,11 @@ export async function* distinctLogits(
   key: Key,
   { batchSize = 500, memory = 2 ** 26, between }: DistinctOptions = {},
 ): AsyncGenerator<VariantLogits> {
-  const { tokenizer, grid, normalization, model, params } = predictor;
+  const { tokenizer, grid, normalization, model, params, views } = predictor;
   const embedding = tokenizer.adaptive ? await readEmbedding(predictor) : undefined;
   const size = grid.tokens * grid.patch;
-  const fitting = Math.floor(memory / Math.max(1, size * variants.length));
+  const viewCount = views?.offsets.length ?? 1;
+  const fitting = Math.floor(memory / Math.max(1, size * variants.length * viewCount));
   const runLength = tokenizer.random ? DRAWN_TOGETHER : Math.min(DRAWN_TOGETHER, Math.max(1, fitting));
   const total = Math.ceil(images.count / runLength) * variants.length;
   let done = 0;
@@ -79,7 +86,7 @@ export async function* distinctLogits(
   for (let first = 0; first < images.count; first += runLength) {
     const count = Math.min(runLength, images.count - first);
     const known = knownSequences(count, size);
-    const places = new Int32Array(variants.length * count);
+    const places = new Int32Array(variants.length * viewCount * count);
     const parts: Float32Array[] = [];
     let waiting: Sequence[] = [];
     let distinct = 0;
@@ -99,24 +106,68 @@ export async function* distinctLogits(
     const run = imagesAt(images, first, count);
     for (const [nth, variant] of variants.entries()) {
       await between?.(done, total);
-      const at = foldIn(foldIn(key, variant.name), first);
-      const { values } = tokenizer.tokenize(variant.change(run, first), { embedding, key: at });
-      for (let row = 0; row < count; row++) {
-        const sequence = { values, start: row * size };
-        // Tokens drawn by chance seldom come twice, so keeping them would only take memory.
-        const place = tokenizer.random ? distinct : known(row, sequence, distinct);
-        places[nth * count + row] = place;
-        if (place !== distinct) continue;
-        distinct++;
-        waiting.push(sequence);
-        if (waiting.length === batchSize) await forward();
+      const changed = variant.change(run, first);
+      for (let view = 0; view < viewCount; view++) {
+        const { images: seen, key: at } = viewOf(views, view, changed, foldIn(key, variant.name));
+        const { values } = tokenizer.tokenize(seen, { embedding, key: foldIn(at, first) });
+        for (let row = 0; row < count; row++) {
+          const sequence = { values, start: row * size };
+          // Tokens drawn by chance seldom come twice, so keeping them would only take memory.
+          const place = tokenizer.random ? distinct : known(row, sequence, distinct);
+          places[(nth * viewCount + view) * count + row] = place;
+          if (place !== distinct) continue;
+          distinct++;
+          waiting.push(sequence);
+          if (waiting.length === batchSize) await forward();
+        }
       }
       done++;
     }
     if (waiting.length > 0) await forward();
-    yield { first, count, logits: concatenate(parts), distinct, places };
+    const logits = concatenate(parts);
+    yield views === undefined
+      ? { first, count, logits, places, distinct }
+      : { first, count, ...averaged(views, logits, places, distinct, variants.length, count), distinct };
   }
   await between?.(total, total);
+}
+
+/** One view of changed images, with the key that `predict` draws by for it. */
+function viewOf(
+  views: Views | undefined,
+  view: number,
+  changed: Images,
+  key: Key,
+): { readonly images: Images; readonly key: Key } {
+  if (views === undefined) return { images: changed, key };
+  const images = shiftImages(changed, [views.offsets[view]], views.mode);
+  return { images, key: foldIn(foldIn(key, "view"), view) };
+}
+
+/** The mean over views for each variant of each image: a row each. */
+function averaged(
+  { offsets, over }: Views,
+  logits: Float32Array,
+  places: Int32Array,
+  distinct: number,
+  variants: number,
+  count: number,
+): Pick<VariantLogits, "logits" | "places"> {
+  const classes = logits.length / distinct;
+  const means = new Float32Array(variants * count * classes);
+  for (let nth = 0; nth < variants; nth++) {
+    const mean = viewMean(over, count, classes);
+    for (let view = 0; view < offsets.length; view++) {
+      const rows = new Float32Array(count * classes);
+      for (let row = 0; row < count; row++) {
+        const place = places[(nth * offsets.length + view) * count + row];
+        rows.set(logits.subarray(place * classes, (place + 1) * classes), row * classes);
+      }
+      mean.add(rows);
+    }
+    means.set(mean.mean(), nth * count * classes);
+  }
+  return { logits: means, places: Int32Array.from({ length: variants * count }, (_, place) => place) };
 }
 
 /** The images from row `first` on, on the same bytes. */

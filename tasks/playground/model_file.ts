@@ -74,10 +74,22 @@ export function readCard(bytes: Uint8Array<ArrayBuffer>, file: string): ModelCar
   return JSON.parse(text);
 }
 
-/** The bytes of a file made by another task with its card put in place of the metadata. */
-export async function withCard(bytes: Uint8Array<ArrayBuffer>, file: string, card: ModelCard): Promise<Uint8Array<ArrayBuffer>> {
-  const { arrays } = await Promise.resolve(decodeSafetensors(bytes, file));
-  return encodeSafetensors({ arrays, metadata: { [CARD]: JSON.stringify(card) } });
+/**
+ * The bytes of a model's file that another task wrote, with a card in the place of its metadata. The accuracy that the
+ * metadata holds as `val_acc` goes into the card.
+ *
+ * @param file name of the file, for messages
+ * @throws {PolyphaseError} if the file cannot be read
+ */
+export function withCard(
+  bytes: Uint8Array<ArrayBuffer>,
+  file: string,
+  card: Omit<ModelCard, "accuracy">,
+): Uint8Array<ArrayBuffer> {
+  const { arrays, metadata } = decodeSafetensors(bytes, file);
+  const accuracy = Number(metadata.val_acc ?? NaN);
+  const whole: ModelCard = { ...card, ...Number.isFinite(accuracy) ? { accuracy } : {} };
+  return encodeSafetensors({ arrays, metadata: { [CARD]: JSON.stringify(whole) } });
 }
 
 /** The parameters in the bytes of a file; names and shapes are held to those of `like`. The caller disposes of them. */

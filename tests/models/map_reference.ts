@@ -55,6 +55,18 @@ export function part(weights: Weights, part: string): Weights {
   );
 }
 
+/** The map of the pixel tokens `[height · width, channels]` of an image. */
+export function gridOf(
+  tokens: ArrayLike<number>,
+  { height, width, channels }: { readonly height: number; readonly width: number; readonly channels: number },
+): Grid {
+  const pixels = Array.from(
+    { length: height * width },
+    (_, at) => Array.from({ length: channels }, (_, channel) => tokens[at * channels + channel]),
+  );
+  return { height, width, pixels };
+}
+
 /** What `combine` makes of the pixels in each window, those beyond a border that is not circular undefined. */
 export function slide(
   { height, width, pixels }: Grid,

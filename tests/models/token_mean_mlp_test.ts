@@ -81,6 +81,7 @@ Deno.test("token-mean-mlp: the mean of the collected embedding is what the head 
     ["embedding", [4, 49, 8]],
     ["tokens", [4, 49]],
     ["hidden", [4, 16]],
+    ["code", [4, 16]],
   ]);
   const means = await tf.mean(seen.get("embedding")!, 2).data();
   assert(relativeError(await seen.get("tokens")!.data(), means) < 1e-5);

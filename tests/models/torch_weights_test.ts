@@ -225,12 +225,12 @@ Deno.test("torch weights: models and conventions without a layout are refused", 
   const { torch: _, ...bare } = model;
   assertMatch(
     assertThrows(() => loadTorch(bare, fileOf(WEIGHTS), "w"), PolyphaseError).message,
-    /vit has no counterpart/,
+    /vit as it is configured has no names/,
   );
   const params = model.init(keyOf(0));
   const refused = async (work: Promise<unknown>, expected: RegExp) =>
     assertMatch((await assertRejects(() => work, PolyphaseError)).message, expected);
-  await refused(saveTorch(bare, params), /vit has no counterpart/);
+  await refused(saveTorch(bare, params), /vit as it is configured has no names/);
   await refused(saveTorch(model, params, "keras"), /convention "keras": choose torchvision or timm/);
   const { norm: __, ...lacking } = params;
   await refused(saveTorch(model, lacking), /norm\.weight is missing, expected what is \[16\]/);

@@ -52,6 +52,11 @@ for (const backend of ["wasm", "cpu"] satisfies BackendName[]) {
           const gradient = tf.grad((each) => tf.sum(tf.mul(weight, pad(each, sides))))(x);
           const error = tf.max(tf.abs(tf.sub(gradient, tf.tensor(sums)))).dataSync()[0];
           assert(error < 1e-5, `${shape}, ${sides}: ${error}`);
+          // The weighted sum of squares has second derivatives twice that gradient, added up along x.
+          const first = (each: typeof x) =>
+            tf.grad((z) => tf.sum(tf.mul(weight, tf.square(pad(z, sides)))))(each);
+          const second = tf.grad((each) => tf.sum(first(each)))(x);
+          assert(tf.max(tf.abs(tf.sub(second, tf.mul(2, gradient)))).dataSync()[0] < 1e-4);
         }
       });
       assertEquals(tf.memory().numTensors, before);

@@ -89,6 +89,32 @@ for (const [name, tokenizer, sequences] of CASES) {
   }
 }
 
+for (const over of ["logits", "probabilities"] as const) {
+  Deno.test(`distinctLogits: the mean of the ${over} of views is that of predict`, SANITIZED, async () => {
+    const split = noiseSplit(4, 6, 3);
+    const offsets = listOffsets("all", "circular-2d", split.images);
+    const views = { offsets, mode: "circular-2d", over } as const;
+    for (
+      const [tokenizer, sequences] of [
+        [patches2d({ size: 2 }), 36],
+        [adaptive(patches2d({ size: 2 })), 9],
+        [adaptive(patches2d({ size: 2 }), { order: "random" }), 36 * 3],
+      ] as const
+    ) {
+      const record = await drawnRecord(tokenMeanMlp({ embed: 4, hidden: 8 }), tokenizer, split);
+      const variants = [UNSHIFTED, ...offsets.slice(1, 3).map((each) => shiftedBy(each, "circular-2d"))];
+      const { logits, distinct } = await gather({ ...record, views }, split.images, variants);
+      // Shifts of shifts are shifts: as many sequences as without views, but where chance makes each another.
+      assertEquals(distinct, sequences * 4);
+      for (const [nth, { name, change }] of variants.entries()) {
+        const brute = await predict({ ...record, views }, change(split.images, 0), foldIn(KEY, name));
+        assertEquals(bitsOf(logits[nth]), bitsOf(brute), name);
+      }
+      disposeParams(record.params);
+    }
+  });
+}
+
 Deno.test("distinctLogits: small batches and little memory change nothing", SANITIZED, async () => {
   await selectBackend("wasm");
   const split = noiseSplit(7, 6, 1);

@@ -1,0 +1,54 @@
+/**
+ * MViTv2 under every circular shift: the adaptive twin is invariant, and whatever lacks one of its parts is for just those
+ * shifts that the rest leaves it.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { selectBackend } from "../../models/backend/select.ts";
+import { tf } from "../../models/backend/tf.ts";
+import { mvitV2, type MvitV2Options } from "../../models/mvit_v2.ts";
+import { exactShifts, type ImageSize } from "./shifted_maps.ts";
+
+const SIZE: ImageSize = { height: 8, width: 12, channels: 2 };
+const SIGNAL: ImageSize = { height: 1, width: 16, channels: 2 };
+const OPTIONS = {
+  embed: [8, 12, 12],
+  depths: [1, 2, 1],
+  heads: [1, 2, 3],
+  mlpRatio: 2,
+} satisfies MvitV2Options;
+const ALL = { embedding: true, queries: true, keys: true, positions: true, padding: true };
+
+for (
+  const [what, size, options, exact] of [
+    ["adaptive", SIZE, { adaptive: true }, 96],
+    ["adaptive, other energy", SIZE, { adaptive: true, energy: { p: 3 } }, 96],
+    ["adaptive, 7×7 patches", { ...SIZE, height: 16, width: 32 }, {
+      adaptive: true,
+      patchSize: 7,
+      patchStride: 4,
+      patchPadding: 3,
+      keyStrides: [4, 1, 1],
+    }, 512],
+    ["a signal", SIGNAL, { adaptive: true }, 16],
+    ["plain", SIZE, {}, 1],
+    // A fixed stride of 2 in the frame of what is adaptive before it knows one of 2 places along each axis.
+    ["fixed embedding", SIZE, { adaptive: { ...ALL, embedding: false } }, 96 / 2 ** 2],
+    ["fixed queries", SIZE, { adaptive: { ...ALL, queries: false } }, 96 / 2 ** 2],
+    ["fixed keys", SIZE, { adaptive: { ...ALL, keys: false } }, 96 / 2 ** 2],
+    // Signed distances know no shift of the 4×6 tokens, only the 2×2 places of pixels in them.
+    ["signed positions", SIZE, { adaptive: { ...ALL, positions: false } }, 96 / (4 * 6)],
+    ["zeros beyond the border", SIZE, { adaptive: { ...ALL, padding: false } }, 1],
+  ] satisfies [string, ImageSize, MvitV2Options, number][]
+) {
+  Deno.test(`mvitV2 under shift: so many shifts leave the logits as they are (${what}: ${exact})`, async () => {
+    await selectBackend("wasm");
+    const before = tf.memory().numTensors;
+    const found = await exactShifts(mvitV2({ ...OPTIONS, ...options }), size);
+    assertEquals(found.exact, exact);
+    if (exact === found.shifts) assertEquals(found.sameClass, exact);
+    assertEquals(tf.memory().numTensors, before);
+  });
+}
