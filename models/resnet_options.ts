@@ -132,7 +132,8 @@ export function resnetConfig(
   { code, stem, width, zeroInitResidual, padding, rule, poolOnly }: ResnetSettings,
 ): JsonObject {
   const shared = { code: code ?? null, stem, width, zeroInitResidual };
-  if (rule === undefined) return { ...shared, downsample: "stride", padding };
+  // What torchvision's has is left unsaid, so that the ids of its runs are what they were before there was a choice.
+  if (rule === undefined) return padding === "zero" ? shared : { ...shared, padding };
   const sampled = {
     ...shared,
     downsample: rule.kind,

@@ -51,7 +51,11 @@ export function averageShifts(
   }));
 }
 
-/** The shifts by less than `size` pixels down and to the right: all places of an image on a grid of such cells. */
+/**
+ * The shifts by less than `size` pixels down and to the right: all places of an image on a grid of such cells.
+ *
+ * @throws {PolyphaseError} if `size` is not a whole number of 1 or more
+ */
 export function phaseOffsets(size: number): Offset[] {
   if (!Number.isInteger(size) || size < 1) {
     throw new PolyphaseError(

@@ -7,7 +7,7 @@
 import { type Images, imageSize } from "../datasets/dataset.ts";
 import type { Tensor } from "../models/backend/tf.ts";
 import { PolyphaseError } from "./errors.ts";
-import { predict, type Predictor } from "./predict.ts";
+import { mapBatches, type Predictor } from "./predict.ts";
 import { foldIn, type Key } from "./random.ts";
 
 /** Images between two calls of `between`: a few batches of a forward pass. */
@@ -15,7 +15,8 @@ const CHUNK = 1000;
 
 /**
  * The code of all images, `[count, code]`: what the model hands to `collect` under that name, batch by batch, not in
- * training and outside any gradient. Tokenizers that use chance draw from `key`.
+ * training, outside any gradient and of the images as they are: views are averaged by what comes later. Tokenizers that
+ * use chance draw from `key`.
  *
  * @param between is awaited before each chunk of images with the number of those done, to give others a turn or to stop
  * @throws {PolyphaseError} if there are no images, or the model hands over no code `[batch, code]`
@@ -27,31 +28,23 @@ export async function codeOf(
   between?: (done: number) => Promise<void>,
 ): Promise<Float32Array> {
   if (images.count === 0) throw new PolyphaseError("There are no images to take the code of: give some");
-  const { model } = predictor;
+  const { model, params } = predictor;
   const size = imageSize(images);
-  // A model whose logits are its code goes the way of every prediction.
-  const encoder: Predictor = {
-    ...predictor,
-    model: {
-      ...model,
-      apply(params, tokens, options): Tensor {
-        let code: Tensor | undefined;
-        model.apply(params, tokens, {
-          ...options,
-          collect: (name, activation) => {
-            if (name === "code") code = activation;
-          },
-        });
-        return checkCode(code, model.name);
+  const coded = (tokens: Tensor): Tensor => {
+    let code: Tensor | undefined;
+    model.apply(params, tokens, {
+      collect: (name, activation) => {
+        if (name === "code") code = activation;
       },
-    },
+    });
+    return checkCode(code, model.name);
   };
   let whole: Float32Array | undefined;
   for (let start = 0; start < images.count; start += CHUNK) {
     await between?.(start);
     const count = Math.min(CHUNK, images.count - start);
     const chunk = { ...images, count, pixels: images.pixels.subarray(start * size, (start + count) * size) };
-    const codes = await predict(encoder, chunk, foldIn(key, start));
+    const codes = await mapBatches(predictor, chunk, foldIn(key, start), coded);
     const width = codes.length / count;
     whole ??= new Float32Array(images.count * width);
     whole.set(codes, start * width);

@@ -31,6 +31,7 @@ import { patches1d, patches2d, type PatchTokenizer, pixels } from "../models/tok
 import type { Tokenizer } from "../models/tokenizers/tokenizer.ts";
 import { vit } from "../models/vit.ts";
 import { augment, type Augmentation, circularShift, rolledCopies, zeroShift } from "./augment.ts";
+import { averageShifts } from "./average_shifts.ts";
 import { cutmix } from "./augment/cutmix.ts";
 import { mixup } from "./augment/mixup.ts";
 import { mixupCutmix } from "./augment/mixup_cutmix.ts";
@@ -39,11 +40,14 @@ import { randomCrop } from "./augment/random_crop.ts";
 import { randomErasing } from "./augment/random_erasing.ts";
 import { randomHorizontalFlip, randomVerticalFlip } from "./augment/random_flip.ts";
 import { trivialAugmentWide } from "./augment/trivial_augment.ts";
+import { equivarianceError } from "./equivariance.ts";
 import { evaluate, type EvaluationProtocol } from "./evaluate.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { load } from "./load.ts";
 import { normalize } from "./normalize.ts";
 import type { Builder, Registry } from "./rebuild.ts";
+import { phaseStats } from "./phase_stats.ts";
+import { robustness } from "./robustness.ts";
 import { shiftEval } from "./shift_eval.ts";
 import { svmProbe } from "./svm_probe.ts";
 import { tokenize } from "./tokenize.ts";
@@ -81,6 +85,10 @@ export const registry: Registry = {
         ...(protocol === undefined ? {} : { protocol: protocol as EvaluationProtocol }),
       }),
     shiftEval: (config) => shiftEval(given(config)),
+    equivarianceError: (config) => equivarianceError(given(config)),
+    phaseStats: (config) => phaseStats(given(config)),
+    robustness: (config) => robustness(given(config)),
+    averageShifts: (config) => averageShifts(given(config)),
     svmProbe: (config) => svmProbe(given(config)),
   },
   dataset: {

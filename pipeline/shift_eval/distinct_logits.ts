@@ -45,16 +45,10 @@ export interface VariantLogits {
 export interface DistinctOptions {
   /** Token sequences per forward pass. Default 500. */
   readonly batchSize?: number;
-  /** Bytes of tokens that are kept at most to compare with; images are taken in runs that fit. Default 2²⁶. */
+  /** Bytes of tokens that are kept at most to compare with; images are taken in runs that fit. Default 2²⁷. */
   readonly memory?: number;
   /** Is awaited before each variant of each run with the number of those done, to give others a turn or to stop. */
   readonly between?: (done: number, total: number) => Promise<void>;
-}
-
-/** Where a sequence of tokens lies. */
-interface Sequence {
-  readonly values: Uint8Array;
-  readonly start: number;
 }
 
 /** Tokenizers that use chance draw for this many images at once, as `predict` has them do. */
@@ -72,36 +66,31 @@ export async function* distinctLogits(
   images: Images,
   variants: readonly Variant[],
   key: Key,
-  { batchSize = 500, memory = 2 ** 26, between }: DistinctOptions = {},
+  { batchSize = 500, memory = 2 ** 27, between }: DistinctOptions = {},
 ): AsyncGenerator<VariantLogits> {
   const { tokenizer, grid, normalization, model, params, views } = predictor;
   const embedding = tokenizer.adaptive ? await readEmbedding(predictor) : undefined;
   const size = grid.tokens * grid.patch;
   const viewCount = views?.offsets.length ?? 1;
   const fitting = Math.floor(memory / Math.max(1, size * variants.length * viewCount));
-  const runLength = tokenizer.random ? DRAWN_TOGETHER : Math.min(DRAWN_TOGETHER, Math.max(1, fitting));
+  const runLength = tokenizer.random ? DRAWN_TOGETHER : Math.max(1, fitting);
   const total = Math.ceil(images.count / runLength) * variants.length;
   let done = 0;
 
   for (let first = 0; first < images.count; first += runLength) {
     const count = Math.min(runLength, images.count - first);
-    const known = knownSequences(count, size);
+    const sequences = sequenceStore(size, tokenizer.random ? 0 : variants.length * viewCount * count);
     const places = new Int32Array(variants.length * viewCount * count);
     const parts: Float32Array[] = [];
-    let waiting: Sequence[] = [];
-    let distinct = 0;
+    let predicted = 0;
     const forward = async (): Promise<void> => {
-      const values = new Uint8Array(waiting.length * size);
-      waiting.forEach(({ values: from, start }, row) =>
-        values.set(from.subarray(start, start + size), row * size)
-      );
-      const made = tf.tidy(() =>
-        model.apply(params, tokenTensor(values, waiting.length, grid, normalization), {})
-      );
+      const values = sequences.bytes(predicted);
+      const batch = sequences.count() - predicted;
+      const made = tf.tidy(() => model.apply(params, tokenTensor(values, batch, grid, normalization), {}));
       // A copy: on the CPU backends data() hands out memory that the backend may reuse.
       parts.push(Float32Array.from(await made.data()));
       made.dispose();
-      waiting = [];
+      predicted += batch;
     };
     const run = imagesAt(images, first, count);
     for (const [nth, variant] of variants.entries()) {
@@ -111,20 +100,15 @@ export async function* distinctLogits(
         const { images: seen, key: at } = viewOf(views, view, changed, foldIn(key, variant.name));
         const { values } = tokenizer.tokenize(seen, { embedding, key: foldIn(at, first) });
         for (let row = 0; row < count; row++) {
-          const sequence = { values, start: row * size };
-          // Tokens drawn by chance seldom come twice, so keeping them would only take memory.
-          const place = tokenizer.random ? distinct : known(row, sequence, distinct);
-          places[(nth * viewCount + view) * count + row] = place;
-          if (place !== distinct) continue;
-          distinct++;
-          waiting.push(sequence);
-          if (waiting.length === batchSize) await forward();
+          places[(nth * viewCount + view) * count + row] = sequences.place(values, row);
+          if (sequences.count() - predicted === batchSize) await forward();
         }
       }
       done++;
     }
-    if (waiting.length > 0) await forward();
+    if (sequences.count() > predicted) await forward();
     const logits = concatenate(parts);
+    const distinct = sequences.count();
     yield views === undefined
       ? { first, count, logits, places, distinct }
       : { first, count, ...averaged(views, logits, places, distinct, variants.length, count), distinct };
@@ -176,36 +160,80 @@ function imagesAt(images: Images, first: number, count: number): Images {
   return { ...images, count, pixels: images.pixels.subarray(first * size, (first + count) * size) };
 }
 
+/** Token sequences of a run of images, each different one once. */
+interface SequenceStore {
+  /** The place of the tokens of image `row` among `values`, `[count, size]`: that of equal ones, or a new place. */
+  place(values: Uint8Array<ArrayBuffer>, row: number): number;
+  /** How many places there are. */
+  count(): number;
+  /** The sequences from a place on, `[sequences, size]`. */
+  bytes(from: number): Uint8Array;
+}
+
 /**
- * Remembers token sequences of `size` bytes, image by image: gives the place of the sequence that is equal in every byte,
- * or takes in the new one at place `next`.
+ * A store of sequences of `size` bytes, in which sequences of one image alone can be equal. It finds up to `capacity` of
+ * them again; with 0 none, since tokens drawn by chance seldom come twice, and looking would only take memory.
  */
-function knownSequences(count: number, size: number): (row: number, one: Sequence, next: number) => number {
-  const seen = Array.from({ length: count }, () => new Map<number, (Sequence & { place: number })[]>());
-  return (row, one, next) => {
-    const hash = hashBytes(one.values, one.start, size);
-    const alike = seen[row].get(hash);
-    const found = alike?.find((each) => equalBytes(each, one, size));
-    if (found !== undefined) return found.place;
-    const kept = { ...one, place: next };
-    if (alike === undefined) seen[row].set(hash, [kept]);
-    else alike.push(kept);
-    return next;
+function sequenceStore(size: number, capacity: number): SequenceStore {
+  // An open hash table, at most half full: the place + 1, or 0 where there is none.
+  const slots = new Int32Array(capacity === 0 ? 0 : 2 ** Math.ceil(Math.log2(2 * capacity)));
+  const hashes: number[] = [];
+  const rows: number[] = [];
+  // The arrays that the sequences came in. What is not among them is free to go.
+  const owners: (Uint8Array<ArrayBuffer> | undefined)[] = [];
+  let freed = 0;
+  const step = size % 4 === 0 ? 4 : 1;
+  let words: { readonly of: Uint8Array; readonly values: Uint8Array | Uint32Array } | undefined;
+  const wordsOf = (values: Uint8Array<ArrayBuffer>): Uint8Array | Uint32Array =>
+    step === 4 && values.byteOffset % 4 === 0
+      ? new Uint32Array(values.buffer, values.byteOffset, values.length / 4)
+      : values;
+  const isEqual = (place: number, values: Uint8Array<ArrayBuffer>, row: number): boolean => {
+    const owner = owners[place]!;
+    for (let at = row * size; at < (row + 1) * size; at++) if (owner[at] !== values[at]) return false;
+    return true;
+  };
+  const add = (values: Uint8Array<ArrayBuffer>, row: number, hash: number): number => {
+    hashes.push(hash);
+    rows.push(row);
+    return owners.push(values) - 1;
+  };
+  return {
+    place(values, row) {
+      if (slots.length === 0) return add(values, row, 0);
+      if (words?.of !== values) words = { of: values, values: wordsOf(values) };
+      const length = (size * words.values.length) / values.length;
+      const hash = hashWords(words.values, row * length, length, row);
+      let slot = hash & (slots.length - 1);
+      for (; slots[slot] !== 0; slot = (slot + 1) & (slots.length - 1)) {
+        const place = slots[slot] - 1;
+        if (hashes[place] === hash && rows[place] === row && isEqual(place, values, row)) return place;
+      }
+      const place = add(values, row, hash);
+      slots[slot] = place + 1;
+      return place;
+    },
+    count: () => rows.length,
+    bytes(from) {
+      const bytes = new Uint8Array((rows.length - from) * size);
+      for (let place = from; place < rows.length; place++) {
+        const start = rows[place] * size;
+        bytes.set(owners[place]!.subarray(start, start + size), (place - from) * size);
+      }
+      // What nobody looks for again need not be kept once it has been handed out.
+      if (slots.length === 0) { for (; freed < rows.length; freed++) owners[freed] = undefined; }
+      return bytes;
+    },
   };
 }
 
-/** 32-bit FNV-1a. Different sequences may share it, so it only says where to look. */
-function hashBytes(values: Uint8Array, start: number, size: number): number {
-  let hash = 0x811c9dc5;
-  for (let at = start; at < start + size; at++) hash = Math.imul(hash ^ values[at], 0x01000193);
-  return hash;
-}
-
-function equalBytes(left: Sequence, right: Sequence, size: number): boolean {
-  for (let at = 0; at < size; at++) {
-    if (left.values[left.start + at] !== right.values[right.start + at]) return false;
-  }
-  return true;
+/** FNV-1a by words, with the high bits folded down. Different sequences may share it, so it only says where to look. */
+function hashWords(words: Uint8Array | Uint32Array, start: number, length: number, seed: number): number {
+  let hash = 0x811c9dc5 ^ seed;
+  for (let at = start; at < start + length; at++) hash = Math.imul(hash ^ words[at], 0x01000193);
+  hash ^= hash >>> 15;
+  hash = Math.imul(hash, 0x2c1b3c6d);
+  return hash ^ (hash >>> 13);
 }
 
 function concatenate(parts: readonly Float32Array[]): Float32Array {

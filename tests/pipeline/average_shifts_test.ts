@@ -84,11 +84,10 @@ Deno.test("averageShifts: over all shifts, any model is invariant to them", asyn
     const all = await averaged(trained, { over });
     assertEquals(all.views.offsets.length, 24);
     assert(await change(all) < 1e-6);
-    const [alone, mean] = [trained, all].map((each) =>
-      run(shiftEval({ mode: "circular-2d" }), { backend: "wasm" }, each)
-    );
-    assert((await alone).shift.unanimity < 1);
-    assertEquals((await mean).shift.unanimity, 1);
+    const unanimity = async (each: Trained & { kind: "trained" }) =>
+      (await run(shiftEval({ mode: "circular-2d" }), { backend: "wasm" }, each)).shift.unanimity;
+    assert(await unanimity(trained) < 1);
+    assertEquals(await unanimity(all), 1);
   }
   const flat = await averaged(trained, { mode: "circular-flat" });
   assertEquals(flat.views.offsets.at(-1), { dy: 0, dx: 23 });
