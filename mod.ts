@@ -57,6 +57,20 @@ export * from "./models/performer.ts";
 export type { PaddingMode } from "./models/layers/blur_pool.ts";
 export * from "./models/resnet.ts";
 export * from "./models/safetensors.ts";
+export { type AdaptiveEnergy, swin, type SwinAdaptive, type SwinOptions } from "./models/swin.ts";
+export {
+  type SmallSwinOptions,
+  swinBase,
+  swinMini,
+  swinNano,
+  type SwinPresetOptions,
+  swinSmall,
+  swinTiny,
+  swinV2Mini,
+  swinV2Nano,
+  swinV2Tiny,
+} from "./models/swin_presets.ts";
+export { swinV2 } from "./models/swin_v2.ts";
 export * from "./models/token_mean_mlp.ts";
 export * from "./models/tokenizers/adaptive.ts";
 export * from "./models/tokenizers/canonical_start.ts";

@@ -25,6 +25,8 @@ import { sgd } from "../models/optimizers/sgd.ts";
 import { stepSchedule } from "../models/optimizers/step_schedule.ts";
 import { performer } from "../models/performer.ts";
 import { resnet, resnet18, resnet34, resnet50, type ResnetOptions } from "../models/resnet.ts";
+import { swin } from "../models/swin.ts";
+import { swinV2 } from "../models/swin_v2.ts";
 import { tokenMeanMlp } from "../models/token_mean_mlp.ts";
 import { adaptive } from "../models/tokenizers/adaptive.ts";
 import { patches1d, patches2d, type PatchTokenizer, pixels } from "../models/tokenizers/patches.ts";
@@ -128,6 +130,8 @@ export const registry: Registry = {
     "resnet101": (config) => resnet({ ...given<ResnetOptions>(config), depth: 101 }),
     "resnet152": (config) => resnet({ ...given<ResnetOptions>(config), depth: 152 }),
     "performer": (config) => performer(given(config)),
+    "swin": (config) => swin(given(config)),
+    "swin-v2": (config) => swinV2(given(config)),
     "conv-encoder": (config) => convEncoder(given(config)),
   },
   optimizer: {

@@ -18,7 +18,7 @@ export interface StrideInModel {
 }
 
 /**
- * All of the modules, none, or those that are named as true.
+ * All of the modules, none, or all but those that are named as false.
  *
  * @param model name of the model, for the error
  * @param names modules that can be adaptive
@@ -40,7 +40,7 @@ export function adaptiveModules<Name extends string>(
       );
     }
   }
-  const all = names.map((name) => [name, typeof given === "boolean" ? given : given[name] ?? false]);
+  const all = names.map((name) => [name, typeof given === "boolean" ? given : given[name] ?? true]);
   return Object.fromEntries(all);
 }
 

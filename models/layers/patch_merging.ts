@@ -47,7 +47,7 @@ export interface Merged {
   readonly output: Tensor;
   /** The same before a normalization that comes last. */
   readonly linear: Tensor;
-  /** The grid of each image, where it was chosen. */
+  /** The grid of each image, where it was chosen from several. */
   readonly choice?: PhaseChoice;
 }
 
@@ -95,7 +95,8 @@ export function patchMerging(
       params.reduction.weight,
       null,
     );
-  const choice = energy === undefined ? undefined : chooseGrid(beside, reduce, stride, batch, energy);
+  const isFixed = energy === undefined || rows * columns === 1;
+  const choice = isFixed ? undefined : chooseGrid(beside, reduce, stride, batch, energy);
   const none = tf.zeros([1]);
   const reduced = tf.reshape(reduce(beside(choice?.row ?? none, choice?.column ?? none)), [
     batch,

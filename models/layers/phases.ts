@@ -58,11 +58,9 @@ export function choosePhase(energies: Tensor, ties: Tensor, [, columns]: Stride)
     const place = tf.argMax(tf.where(contenders, ties, tf.fill([batch, phases], -Infinity)), 1);
     const phase = tf.cast(place, "float32");
     const row = tf.floor(tf.div(tf.add(phase, 0.5), columns));
-    const others = tf.where(
-      tf.cast(tf.oneHot(place, phases), "bool"),
-      tf.fill([batch, phases], -Infinity),
-      energies,
-    );
+    const isPlace = tf.equal(tf.range(0, phases, 1, "int32").expandDims(0), place.expandDims(1));
+    const others = tf.where(isPlace, tf.fill([batch, phases], -Infinity), energies);
+    // The only phase there is has no rival: its gap is 1, or 0 if it has no energy.
     const second = phases === 1 ? tf.zerosLike(best) : tf.max(others, 1, true);
     const gap = tf.divNoNan(tf.sub(best, second), best);
     return [row, tf.sub(phase, tf.mul(row, columns)), tf.squeeze(gap, [1])];

@@ -71,8 +71,12 @@ export function windowPhase(
   { p = 2, window: taper = "box" }: AdaptiveEnergy = {},
 ): PhaseChoice {
   expectDivides("windowPhase", x, window);
-  const [, height, width] = x.shape as [number, number, number, number];
+  const [batch, height, width] = x.shape as [number, number, number, number];
   const stride = windowStride([height, width], window);
+  // Nothing to choose from, and so nothing that stands back.
+  if (stride[0] * stride[1] === 1) {
+    return { row: tf.zeros([batch]), column: tf.zeros([batch]), gap: tf.ones([batch]) };
+  }
   const [row, column, gap] = detached(() => {
     const energies = windowEnergies(x, window, stride, p, taper);
     const ties = windowEnergies(x, window, stride, p === 4 ? 3 : 4, "hann");

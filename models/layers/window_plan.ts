@@ -50,8 +50,8 @@ export function windowPlan(map: RowsColumns, options: WindowPlanOptions): Window
     length: window[index],
     circular: adaptivePositions && window[index] === map[index],
   });
-  const isGlobal = windowStride(map, window).every((each) => each === 1);
-  const isChosen = adaptiveWindows && !isGlobal;
+  const isGlobal = window[0] === map[0] && window[1] === map[1];
+  const isChosen = adaptiveWindows && windowStride(map, window).some((each) => each > 1);
   return {
     map,
     window,

@@ -125,6 +125,8 @@ for (const backend of ["wasm", "cpu"] satisfies BackendName[]) {
       const { row, column, gap } = choosePhase(energies, ties, [2, 2]);
       assertEquals([...row.dataSync()], [1, 0, 1]);
       assertEquals([...column.dataSync()], [1, 0, 0]);
+      const only = choosePhase(tf.tensor2d([[3], [0]]), tf.tensor2d([[1], [1]]), [1, 1]);
+      assertEquals([[...only.row.dataSync()], [...only.gap.dataSync()]], [[0, 0], [1, 0]]);
       const [tied, nothing, clear] = gap.dataSync();
       assertEquals([Math.abs(tied) < 1e-6, nothing], [true, 0]);
       assertAlmostEquals(clear, 0.1 / 3, 1e-6);

@@ -9,11 +9,11 @@ import { adaptiveModules, expectImageSize } from "../../../models/layers/adaptiv
 import { growingRates } from "../../../models/layers/stage_options.ts";
 import { PolyphaseError } from "../../../pipeline/errors.ts";
 
-Deno.test("adaptiveModules: all, none, or those that are named", () => {
+Deno.test("adaptiveModules: all, none, or all but those that are named", () => {
   const names = ["keys", "padding"] as const;
   assertEquals(adaptiveModules("model", names), { keys: false, padding: false });
   assertEquals(adaptiveModules("model", names, true), { keys: true, padding: true });
-  assertEquals(adaptiveModules("model", names, { padding: true }), { keys: false, padding: true });
+  assertEquals(adaptiveModules("model", names, { padding: false }), { keys: true, padding: false });
 });
 
 Deno.test("expectImageSize: says the nearest size that all strides divide", () => {

@@ -147,6 +147,7 @@ Deno.test("window phase: tokens of one norm count as tied, and nothing to choose
     expectFollows(unit, {});
     const whole = windowPhase(x, [HEIGHT, WIDTH]);
     assertEquals([...whole.row.dataSync(), ...whole.column.dataSync()], new Array(2 * BATCH).fill(0));
+    assertEquals([...whole.gap.dataSync()], new Array(BATCH).fill(1));
     const lines = windowPhase(x, [HEIGHT, 4]);
     assertEquals([...lines.row.dataSync()], new Array(BATCH).fill(0));
     assert(lines.column.dataSync().some((column) => column > 0));
