@@ -37,9 +37,20 @@ export { gelu, type GeluOptions } from "./models/backend/ops/gelu.ts";
 export * from "./models/backend/select.ts";
 export { type Tensor, tf } from "./models/backend/tf.ts";
 export * from "./models/conv_encoder.ts";
+export { cvt, cvt13, cvt21, cvtMicro, type CvtModule, type CvtOptions } from "./models/cvt.ts";
 export * from "./models/layers/linear.ts";
+export type { AdaptiveModules } from "./models/layers/adaptive_modules.ts";
 export * from "./models/losses.ts";
 export * from "./models/model.ts";
+export {
+  mvitV2,
+  mvitV2Base,
+  mvitV2Micro,
+  type MvitV2Module,
+  type MvitV2Options,
+  mvitV2Small,
+  mvitV2Tiny,
+} from "./models/mvit_v2.ts";
 export * from "./models/optimizers/adam.ts";
 export * from "./models/optimizers/adamw.ts";
 export * from "./models/optimizers/clip_gradients.ts";

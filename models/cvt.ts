@@ -45,14 +45,13 @@ import type { ApplyOptions, Architecture, Model, ModelShape, Params } from "./mo
 
 const NAME = "cvt";
 
-/** Modules of a CvT that can be adaptive. */
-const MODULES = ["embedding", "keys", "padding"] as const;
-
 /**
  * Modules of a CvT that can be adaptive: `embedding`, the strides of token embeddings; `keys`, those of keys and values;
  * `padding`, all convolutions, which then go on around the border.
  */
-export type CvtModule = typeof MODULES[number];
+export type CvtModule = "embedding" | "keys" | "padding";
+
+const MODULES: readonly CvtModule[] = ["embedding", "keys", "padding"];
 
 /** Sizes and parts of {@linkcode cvt}; lists have an entry a stage. */
 export interface CvtOptions {
@@ -79,7 +78,7 @@ export interface CvtOptions {
   readonly pooling?: "token" | "mean";
   /** Rate at which the last block's paths are dropped in training; it grows from 0 block by block. Default 0. */
   readonly dropPath?: number;
-  /** Which modules are adaptive: all, none, or those that are named as true. Default none. */
+  /** Which modules are adaptive: all, none, or all but those that are named as false. Default none. */
   readonly adaptive?: boolean | Partial<AdaptiveModules<CvtModule>>;
   /** What an adaptive stride takes as energy of a map: `Σ |x|^p`. Default `p` 2. */
   readonly energy?: { readonly p?: number };

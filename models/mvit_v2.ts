@@ -47,15 +47,14 @@ import { mvitV2TorchLayouts } from "./mvit_v2_torch.ts";
 
 const NAME = "mvit-v2";
 
-/** Modules of an MViTv2 that can be adaptive. */
-const MODULES = ["embedding", "queries", "keys", "positions", "padding"] as const;
-
 /**
  * Modules of an MViTv2 that can be adaptive: `embedding`, the stride of the patch embedding; `queries`, the strides of
  * queries, which the map follows; `keys`, those of keys and values; `positions`, relative positions, which then go around
  * the border; `padding`, all convolutions and maxima, which likewise do.
  */
-export type MvitV2Module = typeof MODULES[number];
+export type MvitV2Module = "embedding" | "queries" | "keys" | "positions" | "padding";
+
+const MODULES: readonly MvitV2Module[] = ["embedding", "queries", "keys", "positions", "padding"];
 
 /** Sizes and parts of {@linkcode mvitV2}; lists have an entry a stage. */
 export interface MvitV2Options {
@@ -79,7 +78,7 @@ export interface MvitV2Options {
   readonly mlpRatio?: number;
   /** Rate at which the last block's paths are dropped in training; it grows from 0 block by block. Default 0. */
   readonly dropPath?: number;
-  /** Which modules are adaptive: all, none, or those that are named as true. Default none. */
+  /** Which modules are adaptive: all, none, or all but those that are named as false. Default none. */
   readonly adaptive?: boolean | Partial<AdaptiveModules<MvitV2Module>>;
   /** What an adaptive stride takes as energy of a map: `Σ |x|^p`. Default `p` 2. */
   readonly energy?: { readonly p?: number };

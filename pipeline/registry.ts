@@ -11,8 +11,10 @@ import { fashionMnist } from "../datasets/fashion_mnist.ts";
 import { mnist } from "../datasets/mnist.ts";
 import { synthetic } from "../datasets/synthetic.ts";
 import { convEncoder } from "../models/conv_encoder.ts";
+import { cvt } from "../models/cvt.ts";
 import { crossEntropy, l2, type Loss } from "../models/losses.ts";
 import type { Architecture } from "../models/model.ts";
+import { mvitV2 } from "../models/mvit_v2.ts";
 import { adam } from "../models/optimizers/adam.ts";
 import { adamW } from "../models/optimizers/adamw.ts";
 import { constant } from "../models/optimizers/constant.ts";
@@ -132,6 +134,8 @@ export const registry: Registry = {
     "performer": (config) => performer(given(config)),
     "swin": (config) => swin(given(config)),
     "swin-v2": (config) => swinV2(given(config)),
+    "cvt": (config) => cvt(given(config)),
+    "mvit-v2": (config) => mvitV2(given(config)),
     "conv-encoder": (config) => convEncoder(given(config)),
   },
   optimizer: {

@@ -9,6 +9,7 @@
  */
 
 import { detached } from "../backend/ops/differentiable.ts";
+import { polyphaseEnergies } from "../backend/ops/polyphase_energies.ts";
 import { type Tensor, tf } from "../backend/tf.ts";
 
 /** Rows and columns from one pixel of a polyphase to the next. */
@@ -32,13 +33,8 @@ const TIE = 1e-6;
  *
  * @param x `[batch, height, width, channels]`, whose sides the stride divides
  */
-export function phaseEnergies(x: Tensor, [rows, columns]: Stride, p = 2): Tensor {
-  const [batch, height, width, channels] = x.shape as [number, number, number, number];
-  const powers = p === 2 ? tf.square(x) : tf.pow(tf.abs(x), p);
-  // The channels first: what is left is small.
-  const pixels = channels === 1 ? powers : tf.sum(powers, 3);
-  const cells = tf.reshape(pixels, [batch, height / rows, rows, width / columns, columns]);
-  return tf.reshape(tf.sum(cells, [1, 3]), [batch, rows * columns]);
+export function phaseEnergies(x: Tensor, stride: Stride, p = 2): Tensor {
+  return polyphaseEnergies(x, stride, p);
 }
 
 /**
