@@ -28,7 +28,9 @@ export async function bundle(module: URL): Promise<Uint8Array<ArrayBuffer>> {
     if (!success) {
       const said = new TextDecoder().decode(stderr).trim().split("\n").find((line) => /error/i.test(line));
       throw new PolyphaseError(
-        `The page could not be bundled (${said ?? "no reason given"}): the first time deno bundle needs the network, ` +
+        `The page could not be bundled (${
+          said ?? "no reason given"
+        }): the first time deno bundle needs the network, ` +
           `to fetch its bundler`,
       );
     }

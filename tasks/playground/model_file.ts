@@ -130,7 +130,9 @@ export function encodeSamples({ images, labels }: Split): Uint8Array<ArrayBuffer
 export function decodeSamples(bytes: Uint8Array<ArrayBuffer>, file: string): Split {
   const { arrays } = decodeSafetensors(bytes, file);
   const [pixels, labels] = ["pixels", "labels"].map((name) => arrays.find((array) => array.name === name));
-  if (!(pixels?.data instanceof Uint8Array && labels?.data instanceof Uint8Array && pixels.shape.length === 4)) {
+  if (
+    !(pixels?.data instanceof Uint8Array && labels?.data instanceof Uint8Array && pixels.shape.length === 4)
+  ) {
     throw new PolyphaseError(`${file} holds no pictures: give one that deno task playground wrote`);
   }
   const [count, height, width, channels] = pixels.shape;

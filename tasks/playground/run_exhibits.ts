@@ -31,17 +31,26 @@ const SAMPLES_PER_CLASS = 2;
 /** More of them would not fit their place, where there are many classes. */
 const MOST_SAMPLES = 30;
 
+/** What {@linkcode runExhibits} may be told. */
+export interface RunExhibitsOptions {
+  /** Folder of the data set's files; without it they are looked for. */
+  readonly data?: string;
+  /** Stops the loading of data. */
+  readonly signal?: AbortSignal;
+  /** Is told in a line what was left out, and why. */
+  readonly said: (line: string) => void;
+}
+
 /**
  * Reads the models of a run from its `config.json` and safetensors files, and pictures from the data set of the first of
  * them. Models for pictures of another shape or other classes than the first are left out.
  *
  * @param folder the folder of the run, or of a cell of it
- * @param options `signal` stops the loading of data, `said` is told what was left out and why
  * @throws {PolyphaseError} if there is no run in that folder, or no trained model
  */
 export async function runExhibits(
   folder: string,
-  { signal, said }: { readonly signal?: AbortSignal; readonly said: (line: string) => void },
+  { data: dir, signal, said }: RunExhibitsOptions,
 ): Promise<Exhibits> {
   const config = await readConfig(folder);
   const models: NamedFile[] = [];
@@ -53,7 +62,7 @@ export async function runExhibits(
       said(`${trained.title} has no model in ${folder} yet: left out`);
       continue;
     }
-    const data = await dataOf(trained.config, datasets, signal);
+    const data = await dataOf(trained.config, datasets, { dir, signal });
     shown ??= data;
     const card = cardOf(trained, data);
     if (shapeText(data) !== shapeText(shown)) {
@@ -64,7 +73,9 @@ export async function runExhibits(
     models.push({ name, bytes: withCard(file.bytes, file.path, card) });
   }
   if (shown === undefined || models.length === 0) {
-    throw new PolyphaseError(`No trained model is in ${folder}: give the folder of a run that has finished one`);
+    throw new PolyphaseError(
+      `No trained model is in ${folder}: give the folder of a run that has finished one`,
+    );
   }
   const each = Math.max(1, Math.min(SAMPLES_PER_CLASS, Math.floor(MOST_SAMPLES / shown.classes.length)));
   const picked = pickSamples(shown.test, Math.min(shown.classes.length, MOST_SAMPLES), each);
@@ -109,9 +120,12 @@ function stageOf({ stages }: JsonObject, name: string): JsonObject | undefined {
 async function dataOf(
   config: JsonObject,
   known: Map<string, Data>,
-  signal: AbortSignal | undefined,
+  { dir, signal }: { readonly dir?: string; readonly signal?: AbortSignal },
 ): Promise<Data> {
-  const load = { name: "load", config: { dataset: stageOf(config, "load")?.dataset ?? null } };
+  const { dataset } = stageOf(config, "load") ?? {};
+  // Where files are is no part of a configuration, but the builders of data sets with files take it.
+  const located = dir === undefined ? dataset : { ...dataset as JsonObject, dir };
+  const load = { name: "load", config: { dataset: located ?? null } };
   const name = JSON.stringify(load);
   const data = known.get(name) ??
     await run(rebuild({ stages: [load] }, registry), { seed: 0, backend: "cpu", signal }) as unknown as Data;
@@ -122,7 +136,9 @@ async function dataOf(
 function cardOf({ title, config }: Trained, { image, classes }: Data): Omit<ModelCard, "accuracy"> {
   const [tokenizer, model] = [stageOf(config, "tokenize")?.tokenizer, stageOf(config, "train")?.model];
   if (tokenizer === undefined || model === undefined) {
-    throw new PolyphaseError(`${title} of the run has no stage tokenize or train: give a run that trains models`);
+    throw new PolyphaseError(
+      `${title} of the run has no stage tokenize or train: give a run that trains models`,
+    );
   }
   const normalization = stageOf(config, "normalize") as Normalization | undefined;
   return {
@@ -143,7 +159,9 @@ async function readConfig(folder: string): Promise<JsonObject> {
   const path = `${folder}/config.json`;
   const bytes = await guarded(path, () => ifFound(Deno.readFile(path)));
   if (bytes === undefined) {
-    throw new PolyphaseError(`There is no ${path}: give the folder of a run, such as runs/fmnist-adaptive/version_1`);
+    throw new PolyphaseError(
+      `There is no ${path}: give the folder of a run, such as runs/fmnist-adaptive/version_1`,
+    );
   }
   try {
     return JSON.parse(new TextDecoder().decode(bytes));

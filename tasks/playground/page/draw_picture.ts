@@ -58,7 +58,7 @@ export function drawPatches(
     }
   }
   context.strokeStyle = colour;
-  context.lineWidth = Math.max(2, canvas.width / 200);
+  context.lineWidth = Math.max(2, canvas.width / 130);
   context.lineCap = "square";
   context.stroke(lines);
 }

@@ -24,7 +24,11 @@ const STOPS: readonly (readonly [number, number, number])[] = [
  *
  * @param colour of the mark, as CSS has it
  */
-export function drawHeatMap(canvas: HTMLCanvasElement, { lattice, energies, start }: Cut, colour: string): void {
+export function drawHeatMap(
+  canvas: HTMLCanvasElement,
+  { lattice, energies, start }: Cut,
+  colour: string,
+): void {
   const context = canvas.getContext("2d")!;
   const { patchHeight: rows, patchWidth: columns } = lattice;
   context.clearRect(0, 0, canvas.width, canvas.height);
@@ -52,6 +56,8 @@ export function drawHeatMap(canvas: HTMLCanvasElement, { lattice, energies, star
 function heat(share: number): string {
   const place = share * (STOPS.length - 1);
   const low = Math.min(Math.floor(place), STOPS.length - 2);
-  const mixed = STOPS[low].map((value, index) => Math.round(value + (place - low) * (STOPS[low + 1][index] - value)));
+  const mixed = STOPS[low].map((value, index) =>
+    Math.round(value + (place - low) * (STOPS[low + 1][index] - value))
+  );
   return `rgb(${mixed.join(" ")})`;
 }

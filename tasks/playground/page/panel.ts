@@ -104,8 +104,8 @@ export function makePanel({ parent, name, colour, titles, chosen, choose, move }
   const clearMap = () => {
     drawn = undefined;
     map.getContext("2d")!.clearRect(0, 0, map.width, map.height);
-    part(".summary").textContent = "All shifts: not drawn yet";
-    map.setAttribute("aria-label", "Map of the predictions at all shifts: not drawn yet");
+    part(".summary").textContent = "All shifts: not tried yet";
+    map.setAttribute("aria-label", "Map of the predictions at all shifts: not tried yet");
   };
 
   return {
@@ -144,6 +144,7 @@ export function makePanel({ parent, name, colour, titles, chosen, choose, move }
       part(".start").textContent = aboutStart(model, laid);
       root.dataset.start = String(laid.start);
       showBars(rows, before, after);
+      placeMark(part(".here"), scene);
       part(".change output").textContent = smallNumber(greatestChange(before, after));
       return took;
     },
@@ -201,12 +202,19 @@ function aboutCard({ card }: ShownModel): string {
 function aboutStart({ adaptive }: ShownModel, { lattice, energies, start }: Cut): string {
   const { patchHeight, patchWidth } = lattice;
   if (patchHeight * patchWidth === 1) return "Every pixel is a patch: there is no grid to lay.";
-  if (!adaptive) {
-    const beside = energies === undefined ? "" : ", though the energy of its tokens is as the map shows";
-    return `The grid always starts in the corner${beside}.`;
-  }
   const place = `row ${Math.floor(start / patchWidth)}, column ${start % patchWidth}`;
-  return `The grid starts where the energy of the tokens is greatest: at ${place}.`;
+  const each = energies === undefined ? "" : "Energy of the tokens for each place the grid can start at. ";
+  return adaptive
+    ? `${each}This model starts where it is greatest: ${place}.`
+    : `${each}This model always starts in the corner.`;
+}
+
+/** Marks a shift on the map. */
+function placeMark(mark: HTMLElement, { offset, picture: { height, width } }: Scene): void {
+  mark.style.left = `${100 * (offset.dx - firstShift(width)) / width}%`;
+  mark.style.top = `${100 * (offset.dy - firstShift(height)) / height}%`;
+  mark.style.width = `${100 / width}%`;
+  mark.style.height = `${100 / height}%`;
 }
 
 /** A change of a probability: to three places, or its order of magnitude where that would be 0. */
@@ -216,5 +224,5 @@ function smallNumber(value: number): string {
   const [digits, power] = value.toExponential(0).split("e");
   const superscripts = "⁰¹²³⁴⁵⁶⁷⁸⁹";
   const raised = Array.from(String(Math.abs(Number(power))), (digit) => superscripts[Number(digit)]).join("");
-  return `${digits} × 10⁻${raised}`;
+  return `${digits}\u00a0×\u00a010⁻${raised}`;
 }

@@ -66,7 +66,9 @@ export async function readPicture(file: Blob, shape: ImageShape): Promise<Images
   const picture = blankPicture(shape);
   for (let pixel = 0; pixel < height * width; pixel++) {
     const [red, green, blue] = data.subarray(4 * pixel, 4 * pixel + 3);
-    const values = channels === 1 ? [Math.round(0.299 * red + 0.587 * green + 0.114 * blue)] : [red, green, blue];
+    const values = channels === 1
+      ? [Math.round(0.299 * red + 0.587 * green + 0.114 * blue)]
+      : [red, green, blue];
     picture.pixels.set(values, pixel * channels);
   }
   return picture;

@@ -28,6 +28,7 @@ export function makeSamples(
     drawPicture(canvas, picture);
     button.append(canvas);
     button.addEventListener("click", () => {
+      clearChoice(parent);
       take(picture);
       button.setAttribute("aria-pressed", "true");
     });

@@ -124,7 +124,9 @@ function latticeOf({ tokenizer, image }: ModelCard): Lattice {
   const { patches } = tokenizer;
   const cutter = make<Tokenizer>("tokenizer", patches === undefined ? tokenizer : patches as JsonObject);
   if (!("lattice" in cutter)) {
-    throw new PolyphaseError(`Tokenizer "${cutter.name}" cuts no patches that could be drawn: show another model`);
+    throw new PolyphaseError(
+      `Tokenizer "${cutter.name}" cuts no patches that could be drawn: show another model`,
+    );
   }
   return (cutter as PatchTokenizer).lattice(image);
 }
