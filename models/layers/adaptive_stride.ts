@@ -13,7 +13,7 @@ import type { ApplyOptions } from "../model.ts";
 import { circularPad } from "./circular_pad.ts";
 import type { Padding, Pair } from "./conv2d.ts";
 import { mixPhases, phaseWeights } from "./mix_phases.ts";
-import { choosePhase, type PhaseChoice, phaseEnergies, type Stride } from "./phases.ts";
+import { type PhaseChoice, phaseOfMostEnergy, type Stride } from "./phases.ts";
 import { expectDivides } from "./polyphase_downsample.ts";
 
 /** A square window and how it slides. */
@@ -87,11 +87,6 @@ export function strided(
   const kept = choice ?? phaseOfMostEnergy(dense, stride, p);
   // A product with the one polyphase's weights: many times as fast as picking pixels on the WASM backend.
   return { output: mixPhases(dense, phaseWeights(kept, stride), stride), choice: kept };
-}
-
-/** Ties are settled by the energy of another exponent. */
-function phaseOfMostEnergy(x: Tensor, stride: Stride, p: number): PhaseChoice {
-  return choosePhase(phaseEnergies(x, stride, p), phaseEnergies(x, stride, p === 4 ? 3 : 4), stride);
 }
 
 /** Hands a choice to `collect`: `<name>.phase` `[batch, 2]`, row and column, and `<name>.gap` `[batch]`. */

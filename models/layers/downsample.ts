@@ -21,7 +21,7 @@ import {
   phaseLogitsMultiplyAdds,
 } from "./learned_phase.ts";
 import { mixPhases, phaseWeights } from "./mix_phases.ts";
-import { choosePhase, type PhaseChoice, phaseEnergies, type Stride } from "./phases.ts";
+import { phaseOfMostEnergy, type Stride } from "./phases.ts";
 import { branch } from "./within.ts";
 
 /** What all rules have: a binomial filter before sampling, of one pixel for none, and how maps are padded for it. */
@@ -97,7 +97,9 @@ export function downsample(
     collect?.("weights", weights);
     return { output: mixPhases(map, weights, stride), weights };
   }
-  const choice = rule.kind === "lps" ? likeliestPhase(map, logits!, stride) : bestPhase(map, stride, rule.p);
+  const choice = rule.kind === "lps"
+    ? likeliestPhase(map, logits!, stride)
+    : phaseOfMostEnergy(map, stride, rule.p);
   collect?.("phase", detached(() => tf.stack([choice.row, choice.column], 1)));
   collect?.("gap", choice.gap);
   const weights = phaseWeights(choice, stride);
@@ -142,16 +144,6 @@ export function downsampleMultiplyAdds(
 
 function filtered({ rule: { kind, filterSize, padding }, stride }: Downsample, x: Tensor): Tensor {
   return blurPool(x, { filterSize, padding, stride: kind === "blur" ? stride : 1 });
-}
-
-/** The choice that `polyphaseDownsample` makes. */
-function bestPhase(x: Tensor, stride: Stride, p: number): PhaseChoice {
-  return tf.tidy(() => {
-    const [energies, ties] = detached(() =>
-      [p, p === 4 ? 3 : 4].map((each) => phaseEnergies(x, stride, each))
-    );
-    return choosePhase(energies, ties, stride);
-  });
 }
 
 function logitsShape({ rule, channels }: Downsample): { channels: number; hidden: number } {

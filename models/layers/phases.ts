@@ -38,6 +38,20 @@ export function phaseEnergies(x: Tensor, stride: Stride, p = 2): Tensor {
 }
 
 /**
+ * The polyphase of most energy `Σ |x|^p`. Ties are settled by the energy of another exponent.
+ *
+ * @param x `[batch, height, width, channels]`, whose sides the stride divides
+ */
+export function phaseOfMostEnergy(x: Tensor, stride: Stride, p = 2): PhaseChoice {
+  return tf.tidy(() => {
+    const [energies, ties] = detached(() =>
+      [p, p === 4 ? 3 : 4].map((each) => phaseEnergies(x, stride, each))
+    );
+    return choosePhase(energies, ties, stride);
+  });
+}
+
+/**
  * The polyphase of greatest energy. Where several have as much, that of greatest `ties` among them: a second functional
  * that shifts do not change. What is equal by that too is taken in order, which is no harm where such polyphases are the
  * same but for a shift, as in an image of one colour.

@@ -9,7 +9,7 @@
 
 import { PolyphaseError } from "../../pipeline/errors.ts";
 import { type Tensor, tf } from "../backend/tf.ts";
-import { choosePhase, type PhaseChoice, phaseEnergies, type Stride } from "./phases.ts";
+import { type PhaseChoice, phaseOfMostEnergy, type Stride } from "./phases.ts";
 import { rollImages } from "./roll_images.ts";
 
 /** The polyphase that starts at a row and a column of each image: `[batch, height / rows, width / columns, channels]`. */
@@ -42,7 +42,7 @@ export function polyphaseDownsample(
   p = 2,
 ): { output: Tensor; choice: PhaseChoice } {
   expectDivides("polyphaseDownsample", x, stride);
-  const choice = choosePhase(phaseEnergies(x, stride, p), phaseEnergies(x, stride, p === 4 ? 3 : 4), stride);
+  const choice = phaseOfMostEnergy(x, stride, p);
   return { output: takePhase(x, choice, stride), choice };
 }
 

@@ -10,6 +10,8 @@
 import { runKernel } from "../../models/backend/ops/fused_kernels.ts";
 import { gelu } from "../../models/backend/ops/gelu.ts";
 import { layerNorm } from "../../models/backend/ops/layer_norm.ts";
+import { polyphaseEnergies } from "../../models/backend/ops/polyphase_energies.ts";
+import { roll as rollOf } from "../../models/backend/ops/roll.ts";
 import { softmax } from "../../models/backend/ops/softmax.ts";
 import { type Tensor, tf } from "../../models/backend/tf.ts";
 import { adam } from "../../models/optimizers/adam.ts";
@@ -67,7 +69,49 @@ export const OPS: readonly Op[] = [
     (x, gamma, beta) => layerNorm(x, gamma, beta),
   ),
   of("sum", "[64, 28, 28, 32] over axes 0, 1 and 2", [[64, 28, 28, 32]], (x) => tf.sum(x, [0, 1, 2])),
+  of(
+    "slice",
+    "[3, 3, 512, 512] from row 1 on",
+    [[3, 3, 512, 512]],
+    (filter) => tf.slice(filter, [1, 0, 0, 0], [2, -1, -1, -1]),
+  ),
+  of(
+    "slice-tokens",
+    "[3, 16, 8, 17, 32], all tokens but the first",
+    [[3, 16, 8, 17, 32]],
+    (x) => tf.slice(x, [0, 0, 0, 1, 0], [-1, -1, -1, -1, -1]),
+  ),
+  of(
+    "concat",
+    "[64, 28, 28, 32] twice over the last axis",
+    [[64, 28, 28, 32], [64, 28, 28, 32]],
+    (a, b) => tf.concat([a, b], 3),
+  ),
+  of(
+    "broadcast-to",
+    "[64, 1, 1, 32] to [64, 28, 28, 32]",
+    [[64, 1, 1, 32]],
+    (x) => tf.broadcastTo(x, [64, 28, 28, 32]),
+  ),
+  of("reverse", "[64, 28, 28, 32] over axis 2", [[64, 28, 28, 32]], (x) => tf.reverse(x, 2)),
+  of(
+    "einsum",
+    "bhid,bhjd→bhij of [64, 16, 17, 16] twice",
+    [[64, 16, 17, 16], [64, 16, 17, 16]],
+    (q, k) => tf.einsum("bhid,bhjd->bhij", q, k),
+    { kernel: "Einsum", flops: 2 * 64 * 16 * 17 * 17 * 16 },
+  ),
+  spectrum("fft", 1024, 256),
+  spectrum("fft-prime", 1024, 257),
+  gather(1088, 1000, 256),
   gatherGradient(1088, 1000, 256),
+  roll(64, 28, 32),
+  of(
+    "phase-energies",
+    "[64, 28, 28, 32], stride 2, sums of squares",
+    [[64, 28, 28, 32]],
+    (x) => polyphaseEnergies(x, [2, 2], 2),
+  ),
   ...convolutions(64, 28, 32, 32),
   optimizerStep("sgd-step", "momentum", sgd({ learningRate: 0.1, momentum: 0.9 })),
   optimizerStep("adam-step", "two moments", adam()),
@@ -111,6 +155,55 @@ function product(
     (a, b) => tf.matMul(a, b, transposeA, transposeB),
     { flops: 2 * outputs * inner },
   );
+}
+
+/** Fourier transforms of rows of complex numbers. */
+function spectrum(name: string, rows: number, length: number): Op {
+  return {
+    name,
+    shape: `[${rows}, ${length}] complex`,
+    kernel: "FFT",
+    make() {
+      const parts = [0, 1].map((index) => tensorOf([rows, length], index));
+      const x = tf.complex(parts[0], parts[1]);
+      return {
+        run: () => tf.spectral.fft(x).dispose(),
+        // TensorFlow.js counts no bytes of complex tensors, but those of their parts.
+        dispose: () => tf.dispose([x, ...parts]),
+      };
+    },
+  };
+}
+
+/** Rows of a table. */
+function gather(count: number, rows: number, width: number): Op {
+  return {
+    name: "gather",
+    shape: `${count} rows of [${rows}, ${width}]`,
+    make() {
+      const table = tensorOf([rows, width], 0);
+      const ids = tf.tensor1d(randint(foldIn(keyOf(0), "rows"), count, 0, rows), "int32");
+      return { run: () => tf.gather(table, ids).dispose(), dispose: () => tf.dispose([table, ids]) };
+    },
+  };
+}
+
+/** Square images, each rolled by an offset of its own. */
+function roll(batch: number, side: number, channels: number): Op {
+  return {
+    name: "roll",
+    shape: `[${batch}, ${side}, ${side}, ${channels}], an offset an image`,
+    make() {
+      const x = tensorOf([batch, side, side, channels], 0);
+      const offsets = [0, 1].map((axis) =>
+        tf.tensor1d(Float32Array.from(randint(foldIn(keyOf(axis), "offsets"), batch, 0, side)))
+      );
+      return {
+        run: () => rollOf(x, offsets[0], offsets[1]).dispose(),
+        dispose: () => tf.dispose([x, ...offsets]),
+      };
+    },
+  };
 }
 
 /** What `tf.gather` has for a gradient: rows are added up where they came from. */

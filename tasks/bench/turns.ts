@@ -11,7 +11,7 @@ import type { Memory, Side } from "./side.ts";
 
 /** How long sides go on, and how. */
 export interface Pace {
-  /** Rounds, of which a slow side takes part in the first only. */
+  /** Rounds, of which a slow side takes part in the first ones only, see {@linkcode takeTurns}. */
   readonly rounds: number;
   /** Runs in a row of a side in a round, at most. */
   readonly repeats: number;

@@ -12,6 +12,19 @@ import { attention, attentionGrad, packedAttention, packedAttentionGrad } from "
 import { batchMatMul } from "./register/batch_mat_mul.ts";
 import { batchMatMulGradient } from "./register/batch_mat_mul_gradient.ts";
 import { batchNorm, batchNormGrad, moments } from "./register/batch_norm.ts";
+import { cast } from "./register/cast.ts";
+import { clipByValue } from "./register/clip_by_value.ts";
+import {
+  add,
+  complex,
+  complexAbs,
+  imaginary,
+  multiply,
+  real,
+  subtract,
+  zerosLike,
+} from "./register/complex.ts";
+import { concat, pack } from "./register/concat.ts";
 import { conv2d, conv2dBackpropFilter, conv2dBackpropInput } from "./register/conv2d.ts";
 import { conv2dGradient, depthwiseConv2dGradient } from "./register/conv2d_gradient.ts";
 import {
@@ -20,9 +33,17 @@ import {
   depthwiseConv2dBackpropInput,
 } from "./register/depthwise_conv2d.ts";
 import { dropoutMask } from "./register/dropout_mask.ts";
+import { einsum } from "./register/einsum.ts";
+import { einsumGradient } from "./register/einsum_gradient.ts";
+import { fft, ifft } from "./register/fourier.ts";
 import { fusedConv2d } from "./register/fused_conv2d.ts";
 import { fusedMatMul } from "./register/fused_mat_mul.ts";
+import { gather } from "./register/gather.ts";
+import { gelu, geluGrad } from "./register/gelu.ts";
+import { identity } from "./register/identity.ts";
 import type { KernelCall, KernelDefinition } from "./register/kernel.ts";
+import { layerNorm, layerNormGrad } from "./register/layer_norm.ts";
+import { fusedLinear, fusedLinearGrad } from "./register/linear.ts";
 import {
   polyphaseConv2d,
   polyphaseConv2dFilterGrad,
@@ -30,14 +51,14 @@ import {
   polyphaseMaxPoolGrad,
 } from "./register/polyphase_conv2d.ts";
 import { avgPool, avgPoolGrad, maxPool, maxPoolGrad } from "./register/pool.ts";
-import { transpose } from "./register/transpose.ts";
-import { gelu, geluGrad } from "./register/gelu.ts";
-import { identity } from "./register/identity.ts";
-import { layerNorm, layerNormGrad } from "./register/layer_norm.ts";
-import { fusedLinear, fusedLinearGrad } from "./register/linear.ts";
 import { max, mean, sum } from "./register/reduce.ts";
+import { phaseEnergies, roll } from "./register/roll.ts";
+import { reverse, slice, splitV, stridedSlice, unpack } from "./register/slice.ts";
 import { logSoftmax, logSoftmaxGrad, plainSoftmax, softmax, softmaxGrad } from "./register/softmax.ts";
 import { softmaxCrossEntropy, softmaxCrossEntropyGrad } from "./register/softmax_cross_entropy.ts";
+import { tile } from "./register/tile.ts";
+import { tileGradient } from "./register/tile_gradient.ts";
+import { transpose } from "./register/transpose.ts";
 import { erf, exp, tanh } from "./register/unary.ts";
 import { unsortedSegmentSum } from "./register/unsorted_segment_sum.ts";
 import type { TensorInfo, WasmBackend } from "./wasm_backend.ts";
@@ -96,13 +117,45 @@ const DEFINITIONS: readonly KernelDefinition[] = [
   batchNorm,
   batchNormGrad,
   dropoutMask,
+  slice,
+  stridedSlice,
+  splitV,
+  unpack,
+  reverse,
+  concat,
+  pack,
+  tile,
+  gather,
+  cast,
+  clipByValue,
+  einsum,
+  complex,
+  real,
+  imaginary,
+  complexAbs,
+  add,
+  subtract,
+  multiply,
+  zerosLike,
+  fft,
+  ifft,
+  roll,
+  phaseEnergies,
 ];
 
 /** What TensorFlow.js had under each name, while ours are in their place; nothing where it had no such kernel. */
 const replaced = new Map<string, KernelConfig | undefined>();
 
 /** Gradients that we mend. TensorFlow.js has one registry for all backends, so they count for every backend. */
-const GRADIENTS: readonly GradConfig[] = [batchMatMulGradient, conv2dGradient, depthwiseConv2dGradient];
+const GRADIENTS: readonly GradConfig[] = [
+  batchMatMulGradient,
+  conv2dGradient,
+  depthwiseConv2dGradient,
+  tileGradient,
+];
+
+// Replaces nothing, so it is there for every backend, with our kernels or without.
+tf.registerGradient(einsumGradient);
 
 /** What TensorFlow.js had in place of our gradients. */
 const replacedGradients = new Map<string, GradConfig>();
@@ -117,7 +170,11 @@ const replacedGradients = new Map<string, GradConfig>();
 export function installKernels(): KernelVariant {
   const { variant } = currentKernels();
   if (replaced.size > 0) return variant;
+  const own = new Set(DEFINITIONS.map(({ name }) => name));
+  const rest = tf.getKernelsForBackend(BACKEND).map(({ kernelName }) => kernelName);
   for (const definition of DEFINITIONS) install(definition);
+  // As they are, but that they refuse complex numbers.
+  for (const name of rest) if (!own.has(name)) install({ name, run: (call) => call.vanilla() });
   for (const gradient of GRADIENTS) {
     replacedGradients.set(gradient.kernelName, tf.getGradient(gradient.kernelName));
     tf.registerGradient(gradient);
@@ -176,6 +233,12 @@ function install(definition: KernelDefinition): void {
   });
 }
 
+/**
+ * What TensorFlow.js's kernels do with complex numbers: these look at shapes alone. All others would read them as if they
+ * were something else, since its WASM backend has none.
+ */
+const TAKE_COMPLEX: ReadonlySet<string> = new Set(["Reshape", "ExpandDims"]);
+
 /** What TensorFlow.js calls a kernel with. */
 type VanillaCall = Pick<KernelCall, "inputs" | "attrs" | "backend">;
 
@@ -189,6 +252,11 @@ function callOf(call: VanillaCall, name: string, vanilla: KernelConfig | undefin
     vanilla: () => {
       if (vanilla === undefined) {
         throw new PolyphaseError(`TensorFlow.js has no kernel ${name} for its WASM backend: cast to float32`);
+      }
+      if (!TAKE_COMPLEX.has(name) && Object.values(inputs).some((each) => each?.dtype === "complex64")) {
+        throw new PolyphaseError(
+          `TensorFlow.js's kernel ${name} for its WASM backend takes no complex numbers: take tf.real(x) and tf.imag(x) apart`,
+        );
       }
       return runConfig(vanilla, call);
     },

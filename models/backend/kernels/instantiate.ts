@@ -10,6 +10,8 @@
 import { PolyphaseError } from "../../../pipeline/errors.ts";
 import type { AttentionExports } from "./attention_exports.ts";
 import type { ChannelExports } from "./channel_exports.ts";
+import { letReadComplex } from "./complex_reads.ts";
+import type { CopyExports } from "./copy_exports.ts";
 import { PLAIN_SIMD, RELAXED_SIMD } from "./module.generated.ts";
 import type { VectorExports } from "./vector_exports.ts";
 import type { TensorInfo, WasmBackend } from "./wasm_backend.ts";
@@ -21,7 +23,8 @@ export type KernelVariant = "relaxed-simd" | "simd";
 /**
  * What the WASM module exports; `assembly/` documents each. Addresses are in bytes, steps in elements.
  */
-export interface KernelExports extends AttentionExports, ChannelExports, VectorExports, WindowExports {
+export interface KernelExports
+  extends AttentionExports, ChannelExports, CopyExports, VectorExports, WindowExports {
   /** Products of matrices. */
   gemm(
     count: number,
@@ -117,6 +120,7 @@ export function kernelsOf(backend: WasmBackend): Kernels {
   if (kernels === undefined) {
     kernels = instantiateKernels(backend);
     instances.set(backend, kernels);
+    letReadComplex(backend);
   }
   return kernels;
 }

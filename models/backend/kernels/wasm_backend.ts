@@ -17,7 +17,13 @@ export interface TensorInfo {
 /** The backend that kernels are called with. */
 export interface WasmBackend {
   /** Where the numbers of each tensor lie. */
-  readonly dataIdMap: { get(dataId: object): { readonly memoryOffset: number } };
+  readonly dataIdMap: {
+    get(dataId: object): {
+      readonly memoryOffset: number;
+      readonly shape: readonly number[];
+      readonly dtype: TensorInfo["dtype"];
+    };
+  };
   /** The Emscripten module. */
   readonly wasm: {
     /** Allocates bytes; a signed address, or 0 where there is no memory left. */
@@ -27,6 +33,8 @@ export interface WasmBackend {
     /** The exports of the WASM instance. */
     readonly asm: { readonly memory: WebAssembly.Memory };
   };
+  /** Copies numbers out of memory, from the one at `start` to before the one at `end`. */
+  readSync(dataId: object, start?: number, end?: number): ArrayBufferView;
   /** A new tensor whose numbers are whatever the memory held. */
   makeOutput(shape: number[], dtype: TensorInfo["dtype"]): TensorInfo;
   /** Drops a reference to a tensor that a kernel made on the way. */

@@ -253,6 +253,24 @@ export interface FusedKernels {
     };
     outputs: [mask: Tensor];
   };
+  /**
+   * `y[b, i, j] = x[b, (i + rows[b]) mod height, (j + columns[b]) mod width]`: x and y `[batch, height, width, channels]`,
+   * rows and columns float32, whole, of any sign, `[batch]` or `[1]` for all images alike. What is no number counts as 0.
+   */
+  PolyphaseRoll: {
+    inputs: { x: Tensor; rows: Tensor; columns: Tensor };
+    attrs: Record<never, never>;
+    outputs: [y: Tensor];
+  };
+  /**
+   * `Σ |x|^power` over the pixels `stride` apart and their channels: x `[batch, height, width, channels]`, whose sides the
+   * stride divides → energies `[batch, phases]`, phases row by row by where they start. power is 1, 2, 3 or 4.
+   */
+  PolyphasePhaseEnergies: {
+    inputs: { x: Tensor };
+    attrs: { readonly stride: readonly [rows: number, columns: number]; readonly power: number };
+    outputs: [energies: Tensor];
+  };
 }
 
 /** Name of a fused kernel. */

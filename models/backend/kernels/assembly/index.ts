@@ -18,3 +18,8 @@ export { batchNorm, batchNormGrad, batchNormScratch, moments } from "./batch_nor
 export { reluGrad, reluGradScratch } from "./relu";
 export { dropoutMask } from "./dropout_mask";
 export { windowProduct, windowProductScratch } from "./window_product";
+export { gather } from "./gather";
+export { clip, isNonzero } from "./clip";
+export { roll } from "./roll";
+export { phaseEnergies } from "./phase_energies";
+export { fourier, fourierByConvolution } from "./fourier";

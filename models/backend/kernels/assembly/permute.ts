@@ -3,8 +3,8 @@
  *
  * The caller has merged the axes that stay together, put them in the order of the result and padded them in front, so
  * there are four outer axes and two inner ones. Of the inner ones either the column is contiguous in both arrays, and
- * runs are copied, or the row is contiguous in the source, and blocks are transposed in registers.
- * Steps are in elements; the columns of the result are contiguous.
+ * runs are copied, or the row is contiguous in the source or there is but one, and blocks are transposed in registers.
+ * Steps are in elements, and those of the source may be 0 or negative; the columns of the result are contiguous.
  */
 
 import { transposeBlock } from "./simd";
@@ -46,8 +46,11 @@ export function permute8(
           let source = from + i0 * from0 + i1 * from1 + i2 * from2 + i3 * from3;
           let target = to + i0 * to0 + i1 * to1 + i2 * to2 + i3 * to3;
           for (let row = 0; row < rows; row++) {
-            for (let column: usize = 0; column < <usize>columns; column++) {
-              store<u8>(target + column, load<u8>(source + column * fromColumn));
+            if (fromColumn == 1 && columns > 16) memory.copy(target, source, <usize>columns);
+            else {
+              for (let column: usize = 0; column < <usize>columns; column++) {
+                store<u8>(target + column, load<u8>(source + column * fromColumn));
+              }
             }
             source += fromRow;
             target += toRow;
@@ -63,6 +66,14 @@ function copyRows(from: usize, fromRow: usize, to: usize, toRow: usize, rows: i3
   if (columns > 64) {
     for (; rows > 0; rows--) {
       memory.copy(to, from, 4 * <usize>columns);
+      from += fromRow;
+      to += toRow;
+    }
+    return;
+  }
+  if (columns == 1) {
+    for (; rows > 0; rows--) {
+      store<u32>(to, load<u32>(from));
       from += fromRow;
       to += toRow;
     }

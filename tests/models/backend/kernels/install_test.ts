@@ -47,6 +47,20 @@ Deno.test("kernels are put in place and taken away again, as often as one likes"
   }
 });
 
+Deno.test("every kernel of TensorFlow.js comes back, and none of ours stays", STRICT, async () => {
+  await selectBackend("wasm", { kernels: false });
+  const registered = () =>
+    new Map(tf.getKernelsForBackend("wasm").map(({ kernelName, kernelFunc }) => [kernelName, kernelFunc]));
+  const vanilla = registered();
+  const tile = tf.getGradient("Tile").gradFunc;
+  installKernels();
+  assert(registered().size > vanilla.size);
+  assert(tf.getGradient("Tile").gradFunc !== tile);
+  uninstallKernels();
+  assertEquals(registered(), vanilla);
+  assertEquals(tf.getGradient("Tile").gradFunc, tile);
+});
+
 Deno.test("another backend is refused in one line", STRICT, async () => {
   await selectBackend("cpu");
   assertThrows(

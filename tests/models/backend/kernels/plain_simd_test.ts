@@ -19,6 +19,7 @@ import {
 } from "../../../../models/backend/kernels/register/attention.ts";
 import { batchMatMul } from "../../../../models/backend/kernels/register/batch_mat_mul.ts";
 import { batchNorm, batchNormGrad, moments } from "../../../../models/backend/kernels/register/batch_norm.ts";
+import { fft } from "../../../../models/backend/kernels/register/fourier.ts";
 import type { KernelDefinition } from "../../../../models/backend/kernels/register/kernel.ts";
 import { fusedLinear, fusedLinearGrad } from "../../../../models/backend/kernels/register/linear.ts";
 import {
@@ -28,6 +29,7 @@ import {
   polyphaseMaxPoolGrad,
 } from "../../../../models/backend/kernels/register/polyphase_conv2d.ts";
 import { avgPool, avgPoolGrad, maxPool } from "../../../../models/backend/kernels/register/pool.ts";
+import { phaseEnergies, roll } from "../../../../models/backend/kernels/register/roll.ts";
 import type { TensorInfo, WasmBackend } from "../../../../models/backend/kernels/wasm_backend.ts";
 import { assertNear, drawn } from "./cpu_reference.ts";
 import { STRICT, withKernels } from "./reference.ts";
@@ -56,6 +58,7 @@ const CALLS: Readonly<
   layerNormGrad: (e, x, y, z, to, rest) =>
     e.layerNormGrad(ROWS, COLUMNS, y, x, z, z, z, to, rest, rest + 4 * COLUMNS),
   sumAxis: (e, x, _y, _z, to) => e.sumAxis(1, ROWS, COLUMNS, x, to, 3, 0),
+  clip: (e, x, _y, _z, to) => e.clip(COUNT, x, to, -1, 2),
   maxAxis: (e, x, _y, _z, to) => e.maxAxis(ROWS, COLUMNS, 1, x, to),
 };
 
@@ -163,6 +166,12 @@ const KERNELS: readonly Called[] = [
   ...convolution([2, 9, 9, 5], [3, 3, 1, 10], [2, 5, 5, 10], { groups: 5, stride: 2 }),
   { kernel: maxPool, shapes: { x: [2, 7, 6, 5] }, attrs: POOL },
   { kernel: avgPool, shapes: { x: [2, 7, 6, 5] }, attrs: POOL },
+  {
+    kernel: phaseEnergies,
+    shapes: { x: [2, 6, 4, 13] },
+    attrs: { stride: [3, 2], power: 3 },
+  },
+  { kernel: roll, shapes: { x: [2, 6, 4, 13], rows: [2], columns: [1] } },
   { kernel: avgPoolGrad, shapes: { dy: [2, 4, 6, 5], input: [2, 7, 6, 5] }, attrs: POOL },
   {
     kernel: polyphaseMaxPoolGrad,
@@ -176,6 +185,39 @@ const KERNELS: readonly Called[] = [
     },
   },
 ];
+
+Deno.test(
+  "both builds agree in Fourier transforms, of small factors and by convolution",
+  STRICT,
+  async () => {
+    await withKernels(() => {
+      const backend = tf.backend() as unknown as WasmBackend;
+      const engine = tf.engine() as unknown as { makeTensorFromTensorInfo(info: TensorInfo): Tensor };
+      const plain = instantiateKernels(backend, "simd");
+      for (const length of [16, 60, 77, 37]) {
+        const [relaxed, simple] = [kernelsOf(backend), plain].map((kernels) =>
+          tf.tidy(() => {
+            const input = tf.complex(drawn([3, length], 1), drawn([3, length], 2)) as unknown as TensorInfo;
+            const unused = () => {
+              throw new Error("a transform needs no other kernel");
+            };
+            const made = fft.run({
+              inputs: { input },
+              attrs: {},
+              backend,
+              kernels,
+              vanilla: unused,
+              run: unused,
+            });
+            return [made].flat().map((info) => engine.makeTensorFromTensorInfo(info).dataSync())[0];
+          })
+        );
+        assert(relaxed.some((value) => value !== 0), `${length} wrote nothing`);
+        assertNear(simple, relaxed, 2e-6, `length ${length}`);
+      }
+    });
+  },
+);
 
 Deno.test(
   "both builds agree in products, convolutions, attention, batch normalization and pooling",

@@ -16,7 +16,9 @@ import { linear } from "../../../../models/backend/ops/linear.ts";
 import { logSoftmax } from "../../../../models/backend/ops/log_softmax.ts";
 import { maxPool } from "../../../../models/backend/ops/max_pool.ts";
 import { packedAttention } from "../../../../models/backend/ops/packed_attention.ts";
+import { polyphaseEnergies } from "../../../../models/backend/ops/polyphase_energies.ts";
 import { relu } from "../../../../models/backend/ops/relu.ts";
+import { roll } from "../../../../models/backend/ops/roll.ts";
 import { softmax } from "../../../../models/backend/ops/softmax.ts";
 import { softmaxCrossEntropy } from "../../../../models/backend/ops/softmax_cross_entropy.ts";
 import { type Tensor, tf } from "../../../../models/backend/tf.ts";
@@ -261,5 +263,38 @@ export const opCases: readonly OpCase[] = [
         apply: ([x], exact) => pool(x, { size, ...options, exact }),
       }),
     )
+  ),
+  opCase(
+    "roll",
+    fc.record({
+      batch: length(3),
+      size: pair(5),
+      channels: length(5),
+      offsets: fc.array(pair(9, -9), { minLength: 3, maxLength: 3 }),
+      isShared: fc.boolean(),
+    }),
+    ({ batch, size, channels, offsets, isShared }) => {
+      const [rows, columns] = [0, 1].map((axis) =>
+        offsets.slice(0, isShared ? 1 : batch).map((offset) => offset[axis])
+      );
+      return {
+        shapes: [[batch, ...size, channels]],
+        apply: ([x]) => roll(x, tf.tensor1d(rows, "int32"), tf.tensor1d(columns)),
+      };
+    },
+  ),
+  opCase(
+    "polyphaseEnergies",
+    fc.record({
+      batch: length(3),
+      stride: pair(3),
+      cells: pair(2),
+      channels: fc.constantFrom(1, 3, 4, 9),
+      p: fc.constantFrom(2, 3, 4),
+    }),
+    ({ batch, stride, cells, channels, p }) => ({
+      shapes: [[batch, stride[0] * cells[0], stride[1] * cells[1], channels]],
+      apply: ([x]) => polyphaseEnergies(x, stride, p),
+    }),
   ),
 ];

@@ -91,12 +91,13 @@ Deno.test("fused kernels: each one that the contract names is run by some op, an
     tf.tidy(() => void dropout(tf.ones([3]), 0.5, keyOf(0)));
     const unused = referenceKernelNames.filter((name) => !runs.has(name));
     assertEquals(unused, []);
-    // The exact form must not touch them.
+    // The exact form must not touch them, but those that have derivatives of any order.
+    const lasting = ["PolyphaseRoll", "PolyphasePhaseEnergies"];
     runs.clear();
     for (const op of opCases) {
       for (const { drawn, inputs } of sample(op).slice(0, 3)) await valueAndGrads(drawn, inputs, true);
     }
-    assertEquals([...runs.keys()], []);
+    assertEquals([...runs.keys()].filter((name) => !lasting.includes(name)), []);
   } finally {
     unregisterReferenceKernels();
   }

@@ -16,6 +16,7 @@ import { linear } from "../../../../models/backend/ops/linear.ts";
 import { logSoftmax } from "../../../../models/backend/ops/log_softmax.ts";
 import { maxPool } from "../../../../models/backend/ops/max_pool.ts";
 import { packedAttention } from "../../../../models/backend/ops/packed_attention.ts";
+import { polyphaseEnergies } from "../../../../models/backend/ops/polyphase_energies.ts";
 import { relu } from "../../../../models/backend/ops/relu.ts";
 import { softmax } from "../../../../models/backend/ops/softmax.ts";
 import { softmaxCrossEntropy } from "../../../../models/backend/ops/softmax_cross_entropy.ts";
@@ -61,6 +62,7 @@ const OPS: Record<string, [shapes: number[][], op: (args: Tensor[], exact: boole
     [[2, 3, 12], [2, 3, 3]],
     ([qkv, bias], exact) => packedAttention(qkv, 2, { bias, exact }),
   ],
+  polyphaseEnergies: [[[2, 4, 6, 3]], ([x]) => polyphaseEnergies(x, [2, 3], 4)],
   relu: [[[2, 3, 4]], ([x]) => relu(x)],
   softmax: [[[2, 3, 4]], ([x], exact) => softmax(x, { exact })],
   softmaxCrossEntropy: [

@@ -9,6 +9,7 @@ import type { FusedKernelName } from "../../../../models/backend/ops/fused_kerne
 import { tf } from "../../../../models/backend/tf.ts";
 import { uniform } from "../../../../pipeline/random.ts";
 import { conv2d, conv2dFilterGrad, conv2dInputGrad, maxPoolGrad } from "./reference_images.ts";
+import { phaseEnergies, roll } from "./reference_phases.ts";
 import { array, type Array_, type Attrs, type Inputs, matrix } from "./reference_array.ts";
 
 const TANH_SCALE = Math.sqrt(2 / Math.PI);
@@ -348,6 +349,8 @@ const KERNELS: Record<FusedKernelName, (inputs: Inputs, attrs: Attrs) => Array_[
     const count = shape.reduce((a: number, b: number) => a * b, 1);
     return [array(shape, Array.from(uniform(key, count), (draw) => draw < rate ? 0 : 1 / (1 - rate)))];
   },
+  PolyphaseRoll: ({ x, rows, columns }) => [roll(x, rows, columns)],
+  PolyphasePhaseEnergies: ({ x }, attrs) => [phaseEnergies(x, attrs)],
 };
 
 /** How often each kernel was run since {@linkcode registerReferenceKernels}. */
