@@ -37,34 +37,14 @@ export function usedTaps(
   padding: number,
 ): UsedTaps {
   const [rows, columns] = size.map((length, axis) => span(length, filter.shape[axis]!, stride, padding));
-  const [height, width] = filter.shape as [number, number, number, number];
+  const [height, width, inputs, outputs] = filter.shape as [number, number, number, number];
   const isWhole = rows.count === height && columns.count === width;
   return {
-    filter: isWhole ? filter : cropped(filter, rows, columns),
+    filter: isWhole
+      ? filter
+      : tf.slice(filter, [rows.first, columns.first, 0, 0], [rows.count, columns.count, inputs, outputs]),
     padding: [rows.padding, columns.padding],
   };
-}
-
-/**
- * `tf.slice(filter, ...)` as a product with a matrix of zeros and ones, one row a tap: TensorFlow.js's WASM backend copies
- * all of a tensor before it slices, which takes several times as long.
- */
-function cropped(filter: Tensor, rows: Span, columns: Span): Tensor {
-  return tf.tidy(() => {
-    const [height, width, inputs, outputs] = filter.shape as [number, number, number, number];
-    const choice = new Float32Array(rows.count * columns.count * height * width);
-    for (let row = 0; row < rows.count; row++) {
-      for (let column = 0; column < columns.count; column++) {
-        const tap = (rows.first + row) * width + columns.first + column;
-        choice[(row * columns.count + column) * height * width + tap] = 1;
-      }
-    }
-    const taps = tf.matMul(
-      tf.tensor2d(choice, [rows.count * columns.count, height * width]),
-      tf.reshape(filter, [height * width, inputs * outputs]),
-    );
-    return tf.reshape(taps, [rows.count, columns.count, inputs, outputs]);
-  });
 }
 
 function span(length: number, kernel: number, stride: number, padding: number): Span {
