@@ -28,6 +28,8 @@ export interface TrainProgress {
   readonly stepMs: number;
   /** Milliseconds spent in steps and evaluations. */
   readonly totalMs: number;
+  /** Threads that take the steps, once that is settled. */
+  readonly workers?: number;
 }
 
 /** The whole state of a training run. */
@@ -88,7 +90,7 @@ export async function encodeTrainState(
     metadata: {
       identity,
       optimizer_step: String(state.optimizer.step),
-      progress: JSON.stringify(state.progress),
+      progress: JSON.stringify(state.progress, (_, value) => isNotFinite(value) ? String(value) : value),
     },
   });
 }
@@ -105,6 +107,10 @@ export function decodeTrainState(bytes: Uint8Array<ArrayBuffer>, identity: strin
       `${file} is of another run (its data, stages or seed differ): resume with the settings it was made with, or start anew`,
     );
   }
+  const progress = JSON.parse(
+    metadata.progress,
+    (_, value) => NOT_FINITE.includes(value) ? Number(value) : value,
+  );
   const params: [string, Tensor][] = [];
   const slots: Record<string, Tensor[]> = {};
   for (const array of arrays) {
@@ -115,8 +121,15 @@ export function decodeTrainState(bytes: Uint8Array<ArrayBuffer>, identity: strin
   return {
     params: unflatten(params),
     optimizer: { step: Number(metadata.optimizer_step), slots },
-    progress: JSON.parse(metadata.progress),
+    progress,
   };
+}
+
+/** How numbers are written that JSON does not know: the loss of an evaluation may be one. */
+const NOT_FINITE: readonly unknown[] = ["NaN", "Infinity", "-Infinity"];
+
+function isNotFinite(value: unknown): boolean {
+  return typeof value === "number" && !Number.isFinite(value);
 }
 
 async function readArrays(tensors: readonly (readonly [string, Tensor])[]): Promise<NamedArray[]> {

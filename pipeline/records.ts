@@ -60,7 +60,7 @@ export interface HistoryRow {
 export interface Timing {
   /** Seconds of training and evaluation, over all parts of a resumed run. */
   readonly seconds: number;
-  /** Median milliseconds of one optimizer step, the making of its batch included. */
+  /** Mean milliseconds of one optimizer step, the making of its batch included. */
   readonly msPerStep: number;
 }
 

@@ -26,6 +26,8 @@ export interface PlanOptions {
 
 /** How many steps there are, and what they see. */
 export interface StepPlan {
+  /** Images a step, but for the last of an epoch. */
+  readonly batchSize: number;
   /** Training images with all their augmented copies. */
   readonly imagesPerEpoch: number;
   /** Steps an epoch; the last may see fewer images. */
@@ -41,7 +43,7 @@ export interface StepPlan {
 /**
  * The plan of a training run.
  *
- * @throws {StageError} if a setting makes no sense, or nothing says how long to train
+ * @throws {StageError} if a setting makes no sense, nothing says how long to train, or there are no images
  */
 export function planSteps(data: Data, settings: PlanOptions): StepPlan {
   const { batchSize, epochs, maxInputs, evaluateEvery, patience, workers } = settings;
@@ -81,6 +83,14 @@ export function planSteps(data: Data, settings: PlanOptions): StepPlan {
     });
   }
   const imagesPerEpoch = data.train.images.count * copiesOf(data.augmentations);
+  if (imagesPerEpoch === 0) {
+    throw new StageError({
+      stage: "train",
+      seen: "no training images",
+      expected: "at least one",
+      mend: "load a data set that has some",
+    });
+  }
   const stepsPerEpoch = Math.ceil(imagesPerEpoch / batchSize);
   const inputsAfter = (step: number) =>
     Math.floor(step / stepsPerEpoch) * imagesPerEpoch + (step % stepsPerEpoch) * batchSize;
@@ -90,6 +100,7 @@ export function planSteps(data: Data, settings: PlanOptions): StepPlan {
     : Math.floor(maxInputs / imagesPerEpoch) * stepsPerEpoch +
       Math.ceil((maxInputs % imagesPerEpoch) / batchSize);
   return {
+    batchSize,
     imagesPerEpoch,
     stepsPerEpoch,
     steps: Math.min(byEpochs, byInputs),

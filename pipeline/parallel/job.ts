@@ -13,9 +13,10 @@ import type { ClipRule } from "../../models/optimizers/clip_gradients.ts";
 import type { Normalization } from "../normalize.ts";
 import type { Key } from "../random.ts";
 import type { SharedMemory } from "./shared_memory.ts";
+import type { StateLayout } from "./shared_state.ts";
 
-/** Everything a worker begins with. */
-export interface Job {
+/** Everything a worker begins with, and how the state of training lies in the shared memory. */
+export interface Job extends StateLayout {
   /** Which worker this is, from 0. */
   readonly index: number;
   /** How many there are. */
@@ -40,12 +41,6 @@ export interface Job {
   readonly clip?: ClipRule;
   /** Keys that a step's number is folded into. */
   readonly keys: { readonly batch: Key; readonly model: Key };
-  /** Dotted name of each parameter, in the order in which they lie in shared memory. */
-  readonly names: readonly string[];
-  /** Shape of each parameter. */
-  readonly shapes: readonly (readonly number[])[];
-  /** Names of the optimizer's slots, in the order in which they lie in shared memory. */
-  readonly slots: readonly string[];
   /** Steps that the optimizer has taken. */
   readonly optimizerStep: number;
   /** The shared memory. */

@@ -7,19 +7,19 @@
 
 import type { Images } from "../../datasets/dataset.ts";
 import { tf } from "../../models/backend/tf.ts";
-import { unflatten } from "../../models/params.ts";
-import { makeBatch } from "../batch.ts";
 import { PolyphaseError } from "../errors.ts";
-import { gradientOf, trainedLeaves } from "../gradient.ts";
+import { gradientOf } from "../gradient.ts";
 import { foldIn } from "../random.ts";
 import type { Registry } from "../rebuild.ts";
-import { applyChanges, type StepState } from "../train_step.ts";
+import { withBatch } from "../train/with_batch.ts";
+import { applyChanges } from "../train_step.ts";
 import { weightedMean } from "./average.ts";
 import { arriveAndWait } from "./barrier.ts";
 import { checksum, readFlat, writeFlat } from "./flat.ts";
 import type { Job, Turn } from "./job.ts";
 import { partsOf } from "./parts.ts";
 import { shardOf } from "./shard.ts";
+import { readState, writeState } from "./shared_state.ts";
 
 /** A worker's copy of the model. */
 export interface Replica {
@@ -40,7 +40,7 @@ export interface Replica {
  * @throws {PolyphaseError} if a part is not in the registry
  */
 export function createReplica(job: Job, registry: Registry): Replica {
-  const { index, workers, memory, names, shapes, normalization, clip } = job;
+  const { index, workers, memory, names, shapes, normalization, clip, keys } = job;
   const { model: architecture, optimizer, loss, tokenizer, augmentations } = partsOf(job.parts, registry);
   const grid = tokenizer.grid(job.image);
   const model = architecture.build({ grid, classes: job.classes.length });
@@ -55,33 +55,20 @@ export function createReplica(job: Job, registry: Registry): Replica {
     normalization,
   };
   const chunk = shardOf(memory.mean.length, workers, index);
-  const isTrained = trainedLeaves(model, names);
-  const slotShapes = shapes.filter((_, at) => isTrained[at]);
-
-  let state: StepState = {
-    names,
-    leaves: readFlat(memory.state[0], shapes),
-    optimizer: {
-      step: job.optimizerStep,
-      slots: Object.fromEntries(
-        job.slots.map((slot, place) => [slot, readFlat(memory.state[1 + place], slotShapes)]),
-      ),
-    },
-  };
+  let state = readState(memory.state, job, model, job.optimizerStep);
 
   /** Writes loss, gradient and new buffers of this replica's rows to shared memory. */
-  const takeGradient = async ({ step, place, count }: Turn): Promise<void> => {
-    const rows = shardOf(count, workers, index);
+  const takeGradient = async (turn: Turn): Promise<void> => {
+    const rows = shardOf(turn.count, workers, index);
     if (rows.start === rows.end) return;
-    const picks = memory.order.subarray(place, place + count);
-    const params = unflatten(state.leaves.map((leaf, at) => [names[at], leaf]));
-    const batch = await makeBatch(data, picks, foldIn(job.keys.batch, step), { model, params }, rows);
     // Each replica has chance of its own inside the model, or every share would drop out the same units.
-    const key = foldIn(foldIn(job.keys.model, step), index);
-    const made = gradientOf({ model, loss }, names, state.leaves, batch, key);
-    [memory.losses[index]] = await made.loss.data();
-    await writeFlat(made.changes, memory.gradients[index]);
-    tf.dispose([made.loss, ...made.changes, batch.tokens, batch.labels]);
+    const key = foldIn(foldIn(keys.model, turn.step), index);
+    await withBatch({ data, model, keys }, state, { ...turn, order: memory.order }, async (batch) => {
+      const { loss: mean, changes } = gradientOf({ model, loss }, names, state.leaves, batch, key);
+      [memory.losses[index]] = await mean.data();
+      await writeFlat(changes, memory.gradients[index]);
+      tf.dispose([mean, ...changes]);
+    }, rows);
   };
 
   return {
@@ -98,20 +85,17 @@ export function createReplica(job: Job, registry: Registry): Replica {
       state = applyChanges({ model, optimizer, clip }, state, readFlat(memory.mean, shapes), turn.rate);
     },
     async publish() {
-      const { leaves, optimizer: { slots: kept } } = state;
-      const slots = Object.keys(kept);
+      const slots = Object.keys(state.optimizer.slots);
       if (slots.join() !== job.slots.join()) {
         throw new PolyphaseError(
           `optimizer "${optimizer.name}" remembers ${slots.join(", ") || "nothing"} after a step, at first ` +
             `${job.slots.join(", ") || "nothing"}: let its init make all that its update keeps`,
         );
       }
-      const flat = await Promise.all([leaves, ...Object.values(kept)].map(async (tensors, place) => {
-        const out = index === 0 ? memory.state[place] : new Float32Array(memory.mean.length);
-        await writeFlat(tensors, out);
-        return out;
-      }));
-      memory.checksums[index] = checksum(flat);
+      // One state for all is enough, but each worker vouches for its own.
+      const out = index === 0 ? memory.state : memory.state.map(({ length }) => new Float32Array(length));
+      await writeState(state, out);
+      memory.checksums[index] = checksum(out);
     },
     optimizerStep: () => state.optimizer.step,
   };

@@ -1,26 +1,25 @@
 /**
- * A team of workers that train one model together: starting them, telling them what to do, and hearing of their end.
+ * A team of workers that train one model together.
  *
  * @module
  */
 
-import { flatten } from "../../models/params.ts";
 import type { OptimizerState } from "../../models/optimizers/optimizer.ts";
 import type { Model, Params } from "../../models/model.ts";
 import type { ClipRule } from "../../models/optimizers/clip_gradients.ts";
 import { PolyphaseError, StageError } from "../errors.ts";
-import { trainedLeaves } from "../gradient.ts";
 import type { Run } from "../pipe.ts";
 import type { Key } from "../random.ts";
 import type { Tokenized } from "../records.ts";
+import { stateOf } from "../train/state.ts";
 import type { StepState } from "../train_step.ts";
 import { workerFault } from "./ability.ts";
-import { breakBarrier } from "./barrier.ts";
-import { readFlat, writeFlat } from "./flat.ts";
-import type { Answer, Job, Order, Turn } from "./job.ts";
+import type { Turn } from "./job.ts";
 import { checkTravel, configOf, loadRegistry, type Parts } from "./parts.ts";
 import { shardOf } from "./shard.ts";
 import { createMemory, shareBytes } from "./shared_memory.ts";
+import { layoutOf, readState, writeState } from "./shared_state.ts";
+import { startThreads } from "./threads.ts";
 
 /** What a team is made for. */
 export interface TeamOptions {
@@ -86,21 +85,17 @@ export async function startTeam(options: TeamOptions): Promise<Team> {
     );
   }
 
-  const leaves = flatten(begin.params);
-  const shapes = leaves.map(([, { shape }]) => shape);
-  const names = leaves.map(([name]) => name);
-  const slots = Object.keys(begin.optimizer.slots);
+  const state = stateOf(begin.params, begin.optimizer);
+  const layout = layoutOf(state);
   const memory = createMemory({
     workers,
-    parameters: leaves.reduce((sum, [, { size }]) => sum + size, 0),
-    slots: slots.length,
+    parameters: state.leaves.reduce((sum, { size }) => sum + size, 0),
+    slots: layout.slots.length,
     imagesPerEpoch: options.imagesPerEpoch,
   });
-  await writeFlat(leaves.map(([, leaf]) => leaf), memory.state[0]);
-  for (const [place, slot] of slots.entries()) {
-    await writeFlat(begin.optimizer.slots[slot], memory.state[1 + place]);
-  }
-  const job: Omit<Job, "index"> = {
+  await writeState(state, memory.state);
+  const threads = await startThreads({
+    ...layout,
     workers,
     backend: options.backend.name,
     parts: configOf(parts),
@@ -112,77 +107,15 @@ export async function startTeam(options: TeamOptions): Promise<Team> {
     normalization: data.normalization,
     clip: options.clip,
     keys: options.keys,
-    names,
-    shapes,
-    slots,
     optimizerStep: begin.optimizer.step,
     memory,
-  };
-
-  let waiting: PromiseWithResolvers<void> | undefined;
-  let missing = 0;
-  let optimizerStep = begin.optimizer.step;
-  let doing = "start";
-  let failure: StageError | undefined;
-  const threads: Worker[] = [];
-  const close = () => {
-    // A thread that is blocked there is not reached by `terminate`, and would keep the process alive.
-    breakBarrier(memory.barrier);
-    threads.forEach((thread) => thread.terminate());
-  };
-  const fail = (index: number, text: string) => {
-    close();
-    // The first failure counts: what the others say is most often its consequence.
-    failure ??= new StageError({
-      stage: "train",
-      seen: `worker ${index + 1} of ${workers} ended with "${text}"`,
-      expected: `all to ${doing}`,
-      mend: "mend that, or see whether workers: 1 does it too; the last evaluation is in the checkpoint",
-    });
-    waiting?.reject(failure);
-  };
-  /** Settles when every worker has answered, or one has failed. */
-  const all = (what: string): Promise<void> => {
-    doing = what;
-    missing = workers;
-    waiting = Promise.withResolvers();
-    // A worker can also fail while nothing is asked of it.
-    if (failure !== undefined) waiting.reject(failure);
-    return waiting.promise;
-  };
-  const tell = (order: Order, what: string): Promise<void> => {
-    const done = all(what);
-    for (const thread of threads) thread.postMessage(order);
-    return done;
-  };
-
-  const started = all("start");
-  try {
-    for (let index = 0; index < workers; index++) {
-      const thread = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-      threads.push(thread);
-      thread.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
-        if (answer.kind === "failed") return fail(index, answer.text);
-        optimizerStep = answer.optimizerStep;
-        if (--missing === 0) waiting?.resolve();
-      };
-      thread.onerror = (event) => {
-        event.preventDefault();
-        fail(index, event.message.split("\n")[0]);
-      };
-      thread.postMessage({ kind: "begin", job: { ...job, index } } satisfies Order);
-    }
-    await started;
-  } catch (cause) {
-    close();
-    throw cause;
-  }
+  });
 
   return {
     workers,
     setOrder: (order) => memory.order.set(order),
     async step(turn) {
-      await tell({ kind: "step", turn }, `finish step ${turn.step + 1}`);
+      await threads.tell({ kind: "step", turn }, `finish step ${turn.step + 1}`);
       const { count } = turn;
       let sum = 0;
       for (let index = 0; index < workers; index++) {
@@ -192,9 +125,9 @@ export async function startTeam(options: TeamOptions): Promise<Team> {
       return sum / count;
     },
     async read() {
-      await tell({ kind: "publish" }, "hand over parameters");
+      const optimizerStep = await threads.tell({ kind: "publish" }, "hand over parameters");
       if (memory.checksums.some((each) => each !== memory.checksums[0])) {
-        close();
+        threads.close();
         throw new StageError({
           stage: "train",
           seen: `different parameters in the ${workers} workers`,
@@ -202,21 +135,9 @@ export async function startTeam(options: TeamOptions): Promise<Team> {
           mend: "let the optimizer be a pure function, without clock or Math.random",
         });
       }
-      const isTrained = trainedLeaves(options.model, names);
-      const slotShapes = shapes.filter((_, at) => isTrained[at]);
-      const [params, ...kept] = memory.state.map((flat, place) =>
-        readFlat(flat, place === 0 ? shapes : slotShapes)
-      );
-      return {
-        names,
-        leaves: params,
-        optimizer: {
-          step: optimizerStep,
-          slots: Object.fromEntries(slots.map((slot, place) => [slot, kept[place]])),
-        },
-      };
+      return readState(memory.state, layout, options.model, optimizerStep);
     },
-    close,
+    close: threads.close,
   };
 }
 

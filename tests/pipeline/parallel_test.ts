@@ -115,6 +115,18 @@ workerTest("a signal in the middle of a step ends the run after that step", asyn
   assertEquals(checkpoints.saved, ["last"]);
 });
 
+workerTest("a signal while workers start ends the run before a step", async () => {
+  const controller = new AbortController();
+  let calls = 0;
+  // The third reading of the clock comes when they have started.
+  const now = () => (++calls === 3 && controller.abort(), 0);
+  await assertRejects(
+    () => outcome({ workers: 2 }, { now, signal: controller.signal }),
+    AbortedError,
+    "Stopped after step 0 of 21: run again",
+  );
+});
+
 workerTest("a user's own model trains where its registry is named", async () => {
   const options = { model: mine(), epochs: 1 };
   const two = await outcome({ ...options, workers: 2, registryModule: REGISTRY });
