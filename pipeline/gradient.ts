@@ -48,12 +48,17 @@ export function gradientOf(
     });
     return loss.apply(logits, labels).asScalar();
   };
-  return tf.tidy(() => {
-    const { value, grads } = tf.valueAndGrads(lossOf)(leaves.filter((_, at) => isTrained[at]));
-    let next = 0;
-    const changes = names.map((name, at) =>
-      isTrained[at] ? grads[next++] : buffers.get(name) ?? tf.clone(leaves[at])
-    );
-    return { loss: value, changes };
-  });
+  try {
+    return tf.tidy(() => {
+      const { value, grads } = tf.valueAndGrads(lossOf)(leaves.filter((_, at) => isTrained[at]));
+      let next = 0;
+      const changes = names.map((name, at) =>
+        isTrained[at] ? grads[next++] : buffers.get(name) ?? tf.clone(leaves[at])
+      );
+      return { loss: value, changes };
+    });
+  } catch (cause) {
+    tf.dispose([...buffers.values()]);
+    throw cause;
+  }
 }

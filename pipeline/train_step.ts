@@ -67,7 +67,13 @@ export async function trainStep(
   rate = 1,
 ): Promise<{ state: StepState; loss: number }> {
   const { loss, changes } = gradientOf(rule, state.names, state.leaves, batch, key);
-  const next = applyChanges(rule, state, changes, rate);
+  let next: StepState;
+  try {
+    next = applyChanges(rule, state, changes, rate);
+  } catch (cause) {
+    tf.dispose([loss, ...changes]);
+    throw cause;
+  }
   const [number] = await loss.data();
   loss.dispose();
   return { state: next, loss: number };

@@ -9,6 +9,7 @@ import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertReject
 import { type Tensor, tf } from "../../models/backend/tf.ts";
 import type { Model } from "../../models/model.ts";
 import type { Optimizer } from "../../models/optimizers/optimizer.ts";
+import { selectBackend } from "../../models/backend/select.ts";
 import { sgd } from "../../models/optimizers/sgd.ts";
 import { disposeParams } from "../../models/params.ts";
 import { patches1d } from "../../models/tokenizers/patches.ts";
@@ -151,4 +152,18 @@ Deno.test("train: schedules, clipping, protocols and normalization rebuild from 
   const config = runConfig(pipeline);
   const withTiny = { ...registry, dataset: { ...registry.dataset, tiny: () => tinyDataset() } };
   assertEquals(runConfig(rebuild(config, withTiny)), config);
+});
+
+Deno.test("train: an error in the optimizer leaves no tensors", SANITIZED, async () => {
+  await selectBackend("wasm");
+  const before = tf.memory().numTensors;
+  const update = (): never => {
+    throw new Error("broken on purpose");
+  };
+  await assertRejects(
+    () => trained({ optimizer: { ...spy().optimizer, update } }, running()),
+    Error,
+    "broken on purpose",
+  );
+  assertEquals(tf.memory().numTensors, before);
 });
