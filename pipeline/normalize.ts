@@ -20,10 +20,19 @@ export interface Normalization {
 /**
  * Normalizes training and test images when they become tensors; augmentations and tokenizers before that see bytes.
  *
- * The stage throws a {@linkcode PolyphaseError} if there are neither one nor as many numbers as channels, or a standard
- * deviation is not positive.
+ * The stage throws a {@linkcode PolyphaseError} if there are neither one nor as many numbers as channels.
+ *
+ * @throws {PolyphaseError} if a mean is not finite, or a standard deviation not positive and finite
  */
 export function normalize({ mean, std }: Normalization): Stage<Data, Data & { kind: "data" }, "normalize"> {
+  const strange = mean.find((each) => !Number.isFinite(each));
+  if (strange !== undefined) {
+    throw new PolyphaseError(`normalize: mean ${strange} is no finite number: give one that is`);
+  }
+  const odd = std.find((each) => !(each > 0 && Number.isFinite(each)));
+  if (odd !== undefined) {
+    throw new PolyphaseError(`normalize: std ${odd} is no finite number above 0: give one that is`);
+  }
   return stage("normalize", { mean: [...mean], std: [...std] }, (data) => {
     const { channels } = data.image;
     for (const [name, list] of Object.entries({ mean, std })) {
@@ -32,8 +41,6 @@ export function normalize({ mean, std }: Normalization): Stage<Data, Data & { ki
         `normalize: ${list.length} numbers for ${name} and ${channels} channels: give one, or one a channel`,
       );
     }
-    const odd = std.find((each) => !(each > 0 && Number.isFinite(each)));
-    if (odd !== undefined) throw new PolyphaseError(`normalize: std ${odd} is not above 0: give one that is`);
     return { ...data, kind: "data", normalization: { mean, std } };
   });
 }

@@ -16,7 +16,7 @@ import { type Run, type Stage, stage } from "./pipe.ts";
 import { foldIn } from "./random.ts";
 import type { Trained } from "./records.ts";
 import { localRunner, startRunner, type SvcRunner } from "./svm/runner.ts";
-import type { SvcSettings } from "./svm/svc.ts";
+import { checkSettings, type SvcSettings } from "./svm/svc.ts";
 
 /** How to probe. */
 export interface SvmProbeOptions extends Omit<SvcSettings, "cacheBytes"> {
@@ -65,13 +65,15 @@ export interface Probed extends Trained {
  * The stage throws a {@linkcode PolyphaseError} if the model hands over no code, the code is not finite, or the images are
  * of one class; an {@linkcode AbortedError} when it is told to stop.
  *
- * @throws {PolyphaseError} if `fitOn` is not a whole number of at least 2
+ * @throws {PolyphaseError} if `fitOn` is not a whole number of at least 2, or a setting of the classifier is out of range
  */
 export function svmProbe(options: SvmProbeOptions = {}): Stage<Trained, Probed, "svmProbe"> {
   const { C = 1, gamma = "scale", tolerance = 1e-3, fitOn = 10_000, resubstitution = true } = options;
   if (!Number.isInteger(fitOn) || fitOn < 2) {
     throw new PolyphaseError(`svmProbe: fitOn ${fitOn} is no number of images: give 2 or more`);
   }
+  // Here and not when it fits, which would be after hours of training.
+  checkSettings({ C, gamma, tolerance });
   const config = { C, gamma, tolerance, fitOn, resubstitution };
   return stage("svmProbe", config, async (trained, run) => {
     const { test } = trained;

@@ -66,8 +66,10 @@ Columns of results.csv (losses: lower is better; accuracies: shares from 0 to 1,
   acc_svc               accuracy of a support-vector classifier on the code of the test images, fitted to that of the
                         first 10,000 training images
   acc_svc_resub         the same, fitted to the test images it is scored on: what the published column is
+  svc_fit_seconds       time of fitting that of acc_svc
   inputs                training images seen
   inputs_per_second     the same by the second, without evaluations
+  seconds, ms_per_step  time of training and evaluation, and mean time of one step
   patch, layer, head, hidden, mlp, drop, cs  sizes of the model`,
 } as const satisfies Usage;
 

@@ -69,10 +69,10 @@ await command(async (signal) => {
     train: { epochs, maxInputs, batchSize },
   };
   const source: SweepSource = { ...await sourceOf(file), adjustments };
-  const { name, cells: cellsOf } = await loadSweep(source);
-  const cells = cellsOf(adjustments);
-  if (flags.dryRun) return list(name, cells, flags);
-  await runSweepTask({ task: TASK, name, cells, source, flags }, signal);
+  const sweep = await loadSweep(source);
+  const cells = sweep.cells(adjustments);
+  if (flags.dryRun) return list(sweep.name, cells, flags);
+  await runSweepTask({ task: TASK, name: sweep.name, cells, source, flags }, signal);
 });
 
 /** The source of a YAML file or a module, by its path or address. */

@@ -73,8 +73,8 @@ export async function fitSvc(
   labels: ArrayLike<number>,
   options: SvcOptions = {},
 ): Promise<Svc> {
+  checkSettings(options);
   const { C = 1, tolerance = 1e-3, cacheBytes = CACHE_BYTES, signal, progress } = options;
-  checkPositive({ C, tolerance, cacheBytes });
   const dims = dimsOf(features, labels.length);
   checkFinite(features);
   const { classes, order, starts } = sortByClass(labels);
@@ -203,7 +203,6 @@ function gammaOf(gamma: "scale" | "auto" | number, features: Float32Array, dims:
     const variance = varianceOf(features);
     return variance === 0 ? 1 : 1 / (dims * variance);
   }
-  checkPositive({ gamma });
   return gamma;
 }
 
@@ -240,9 +239,15 @@ export function checkFinite(features: Float32Array): void {
   );
 }
 
-function checkPositive(settings: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(settings)) {
-    if (Number.isFinite(value) && value > 0) continue;
+/**
+ * Refuses settings that are out of range.
+ *
+ * @throws {PolyphaseError} if one is given that is neither a finite number above 0 nor, for `gamma`, a name that it may be
+ */
+export function checkSettings({ C, gamma, tolerance, cacheBytes }: SvcSettings): void {
+  const number = gamma === "scale" || gamma === "auto" ? undefined : gamma;
+  for (const [name, value] of Object.entries({ C, gamma: number, tolerance, cacheBytes })) {
+    if (value === undefined || (Number.isFinite(value) && value > 0)) continue;
     throw new PolyphaseError(
       `Support vectors: ${name} ${value} is no number greater than 0: give one that is`,
     );

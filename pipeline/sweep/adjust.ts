@@ -6,7 +6,7 @@
 
 import { PolyphaseError } from "../errors.ts";
 import { canonicalJson, type JsonObject } from "../json.ts";
-import { type AnyStage, describe, type Pipeline, pipeOf, type Stage } from "../pipe.ts";
+import { type AnyStage, describe, pipeOf, type Stage } from "../pipe.ts";
 import { rebuild, type Registry } from "../rebuild.ts";
 import { registry as standard } from "../registry.ts";
 
@@ -32,7 +32,7 @@ export function adjusted<O>(
 ): Stage<void, O> {
   const changes = Object.fromEntries(Object.entries(adjustment).filter(([, value]) => value !== undefined));
   if (Object.keys(changes).length === 0) return pipeline;
-  const { stages } = pipeOf([pipeline as AnyStage]);
+  const { stages } = pipeOf([pipeline]);
   const given = Object.keys(changes).join(", ");
   if (!stages.some(({ name }) => name === "train")) {
     throw new PolyphaseError(
@@ -42,7 +42,7 @@ export function adjusted<O>(
   const changed = stages.map((stage) =>
     stage.name === "train" ? remade(stage.config, changes, registry) : stage
   );
-  return pipeOf(changed) as Pipeline<unknown, unknown> as Stage<void, O>;
+  return pipeOf(changed) as Stage<void, O>;
 }
 
 function remade(config: JsonObject, changes: JsonObject, registry: Registry): AnyStage {
@@ -50,9 +50,9 @@ function remade(config: JsonObject, changes: JsonObject, registry: Registry): An
   const [stage] = rebuild({ stages: [{ name: "train", config: wanted }] }, registry).stages;
   if (canonicalJson(stage.config) !== canonicalJson(wanted)) {
     throw new PolyphaseError(
-      `The registry makes another stage "train" of its configuration: it cannot take ${
+      `The registry makes another stage "train" of its configuration, so it cannot take ${
         Object.keys(changes).join(", ")
-      }`,
+      }: leave that out, or give the sweep a registry of its parts`,
     );
   }
   return stage;

@@ -7,7 +7,7 @@
 import type { BackendName } from "../../models/backend/select.ts";
 import { PolyphaseError } from "../errors.ts";
 import type { Json, JsonObject } from "../json.ts";
-import { type AnyStage, runConfig, type Stage } from "../pipe.ts";
+import { runConfig, type Stage } from "../pipe.ts";
 import type { Registry } from "../rebuild.ts";
 import type { CellFacts, SweepAdjustments, SweepCell, SweepRow } from "../sweep.ts";
 import { adjusted } from "./adjust.ts";
@@ -64,14 +64,13 @@ export function makeCells<V extends JsonObject, O>(
     const seeds = asked ?? [seed ?? seedIn(values, name)];
     return seeds.map((seed): SweepCell => {
       const run = { seed, backend };
-      const full = [slug, ...(seeds.length > 1 ? [`seed=${seed}`] : [])].filter((part) => part !== "").join(
-        "_",
-      );
+      const parts = [slug, ...(seeds.length > 1 ? [`seed=${seed}`] : [])];
+      const full = parts.filter((part) => part !== "").join("_");
       const facts = { values, seed, slug: shortened(full === "" ? "only" : full) };
       return {
         index,
         ...facts,
-        config: runConfig(pipeline as AnyStage, run),
+        config: runConfig(pipeline, run),
         prepare: (services) => prepareCell(pipeline, run, services),
         run: (services) =>
           runCell(pipeline, run, facts, services, {
@@ -91,15 +90,19 @@ export function makeCells<V extends JsonObject, O>(
   return cells;
 }
 
-/** The most characters of a slug: file systems take names of 255 bytes, and paths are longer than names. */
+/** The most bytes of a slug in UTF-8: file systems take names of 255, and paths are longer than names. */
 const LONGEST_SLUG = 120;
 
 /** A long slug is cut, and told from others by a hash of all of it. */
 function shortened(slug: string): string {
-  if (slug.length <= LONGEST_SLUG) return slug;
+  const bytes = new TextEncoder().encode(slug);
+  if (bytes.length <= LONGEST_SLUG) return slug;
   let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(slug)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return `${slug.slice(0, LONGEST_SLUG - 9)}-${(hash >>> 0).toString(16).padStart(8, "0")}`;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  const end = `-${(hash >>> 0).toString(16).padStart(8, "0")}`;
+  // As part of a stream, so that a letter that is cut through is left out.
+  const begin = new TextDecoder().decode(bytes.subarray(0, LONGEST_SLUG - end.length), { stream: true });
+  return begin + end;
 }
 
 function seedIn(values: JsonObject, name: string): number {

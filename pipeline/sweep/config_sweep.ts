@@ -7,7 +7,6 @@
 import { type BackendName, BACKENDS } from "../../models/backend/select.ts";
 import { PolyphaseError } from "../errors.ts";
 import { canonicalJson, type JsonObject } from "../json.ts";
-import type { Stage } from "../pipe.ts";
 import { rebuild, type Registry } from "../rebuild.ts";
 import { registry as standard } from "../registry.ts";
 import type { Sweep } from "../sweep.ts";
@@ -56,7 +55,7 @@ export function configSweep({ name, cells }: ConfigSweepInput, registry: Registr
           );
         }
         const seed = typeof config.seed === "number" ? config.seed : undefined;
-        return { index, slug, values, made: made as Stage<void, unknown>, seed };
+        return { index, slug, values, made, seed };
       });
       return makeCells({ name, backend: backendOf(name, cells), registry }, combinations, adjustments);
     },
@@ -75,6 +74,6 @@ function backendOf(name: string, cells: readonly ConfigCell[]): BackendName {
   throw new PolyphaseError(
     `Sweep ${name} has cells for the backends ${names.join(", ")}, expected one of ${
       BACKENDS.join(", ")
-    } for all`,
+    } for all: make a sweep for each`,
   );
 }

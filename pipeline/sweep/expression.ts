@@ -139,7 +139,7 @@ export function parseExpression(text: string): Expression {
     const { kind, text: seen } = next();
     if (kind === "end" || kind === "sign" || (kind === "name" && WORDS.includes(seen))) refuse("a value");
     take();
-    if (kind === "number") return constant(Number(seen.replaceAll("_", "")));
+    if (kind === "number") return constant(finite(text, Number(seen.replaceAll("_", ""))));
     if (kind === "string") return constant(seen);
     if (Object.hasOwn(LITERALS, seen)) return constant(LITERALS[seen]);
     names.add(seen);
@@ -211,16 +211,25 @@ function calculate(text: string, left: Json, sign: string, right: Json): Json {
   if (typeof left !== "number" || typeof right !== "number") {
     throw misfit(text, left, sign, right, "two numbers");
   }
-  if (sign === "+") return left + right;
-  if (sign === "-") return left - right;
-  if (sign === "*") return left * right;
+  if (sign === "+") return finite(text, left + right);
+  if (sign === "-") return finite(text, left - right);
+  if (sign === "*") return finite(text, left * right);
   if (right === 0) {
     throw new PolyphaseError(
       `"${text}" divides ${left} by 0: leave that out before, with \`... != 0 and ...\``,
     );
   }
-  if (sign === "/") return left / right;
-  return sign === "//" ? Math.floor(left / right) : left - right * Math.floor(left / right);
+  const quotient = finite(text, left / right);
+  if (sign === "/") return quotient;
+  return sign === "//" ? Math.floor(quotient) : left - right * Math.floor(quotient);
+}
+
+/** Refuses what no configuration can hold, before it is in one. */
+function finite(text: string, value: number): number {
+  if (Number.isFinite(value)) return value;
+  throw new PolyphaseError(
+    `"${text}" comes to ${value}, which no configuration can hold: use smaller numbers`,
+  );
 }
 
 function misfit(text: string, left: Json, sign: string, right: Json, expected: string): PolyphaseError {

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { isMeant } from "./source.ts";
-
 /** Why a cell did not finish. Not an error of the sweep: the others go on. */
 export class CellFailure extends Error {
   /** Name of the class. */
@@ -25,6 +23,11 @@ export class CellFailure extends Error {
     const name = thrown instanceof Error ? thrown.name : "";
     return new CellFailure(lineOf(thrown), aborted && (name === "AbortedError" || name === "AbortError"));
   }
+}
+
+/** Whether an error is meant for a person; by name, since a module may bring a Polyphase of its own. */
+export function isMeant(error: Error): boolean {
+  return ["PolyphaseError", "StageError", "AbortedError"].includes(error.name);
 }
 
 /** One line on what was thrown; the class of an error is named where it is not meant for a person. */

@@ -18,10 +18,10 @@ import { startThread, type SweepThread } from "./thread.ts";
 export const RESULT_FILE = "result.json";
 
 /** The file with one line on why a cell failed. */
-export const ERROR_FILE = "error.txt";
+const ERROR_FILE = "error.txt";
 
 /** The file with what makes a cell's run what it is. */
-export const CONFIG_FILE = "config.json";
+const CONFIG_FILE = "config.json";
 
 /** The checkpoint that an unfinished cell goes on from. */
 const LAST_FILE = "last.safetensors";
@@ -68,7 +68,7 @@ export interface SweepOptions {
   readonly only?: readonly string[];
   /** Stops the sweep; what is done by then is in the store. */
   readonly signal?: AbortSignal;
-  /** Is told what happens. */
+  /** Is told what happens to the cells that are to be run. */
   readonly progress?: (event: SweepEvent) => void;
   /** Keeps more files of a cell. It is not finished before they are kept. */
   readonly keep?: (result: CellResult, store: CellStore) => Promise<void>;
@@ -102,13 +102,15 @@ export async function runSweep(cells: readonly SweepCell[], options: SweepOption
   let stopped = false;
   const pending: SweepCell[] = [];
   for (const cell of cells) {
-    const kept = await resultIn(store(cell.slug), cell.slug);
+    const { slug } = cell;
+    const isChosen = options.only?.includes(slug) ?? true;
+    const kept = await resultIn(store(slug), slug);
     if (kept === undefined) {
-      if (options.only?.includes(cell.slug) ?? true) pending.push(cell);
+      if (isChosen) pending.push(cell);
     } else {
-      done.set(cell.slug, kept);
-      await store(cell.slug).remove(LAST_FILE);
-      progress({ kind: "finished", slug: cell.slug, before: true });
+      done.set(slug, kept);
+      await store(slug).remove(LAST_FILE);
+      if (isChosen) progress({ kind: "finished", slug, before: true });
     }
   }
 

@@ -7,6 +7,7 @@
 import { PolyphaseError } from "../errors.ts";
 import type { Json } from "../json.ts";
 import type { Sweep, SweepAdjustments } from "../sweep.ts";
+import { isMeant } from "./failure.ts";
 
 /** Where a sweep comes from. Plain data. */
 export interface SweepSource {
@@ -51,11 +52,6 @@ export async function loadSweep({ module: address, input = null }: SweepSource):
   throw new PolyphaseError(
     `${address} exports no sweep: write \`export default defineSweep({ ... })\`, or export it as \`sweep\``,
   );
-}
-
-/** Whether an error is meant for a person; by name, since a module may bring a Polyphase of its own. */
-export function isMeant(error: Error): boolean {
-  return ["PolyphaseError", "StageError", "AbortedError"].includes(error.name);
 }
 
 function isSweep(value: unknown): value is Sweep {

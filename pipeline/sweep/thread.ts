@@ -21,9 +21,20 @@ export interface SweepThread {
   close(): void;
 }
 
-/** Starts a worker for the cells of a source; `cores` is its share of the machine. */
-export function startThread(source: SweepSource, cores: number): SweepThread {
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+/**
+ * Starts a worker for the cells of a source.
+ *
+ * @param cores its share of the machine
+ * @param start makes the worker
+ */
+export function startThread(
+  source: SweepSource,
+  cores: number,
+  start: () => Worker = () => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" }),
+): SweepThread {
+  const worker = start();
+  /** Why it ended by itself. It may do so before it is given a cell, as when its modules cannot be loaded. */
+  let ended: string | undefined;
   let current:
     | { readonly services: CellServices; readonly outcome: PromiseWithResolvers<CellResult> }
     | undefined;
@@ -51,12 +62,14 @@ export function startThread(source: SweepSource, cores: number): SweepThread {
   };
   worker.onerror = (event) => {
     event.preventDefault();
-    fail(`the worker ended: ${event.message.split("\n")[0]}`, false);
+    ended = `the worker ended: ${event.message.split("\n")[0]}`;
+    fail(ended, false);
   };
   tell({ kind: "begin", source, cores });
 
   return {
     async run(slug, services) {
+      if (ended !== undefined) throw new CellFailure(ended, false);
       const outcome = Promise.withResolvers<CellResult>();
       current = { services, outcome };
       const stop = () => tell({ kind: "stop" });

@@ -21,10 +21,10 @@
  * evaluate:
  * ```
  *
- * A `${...}` in quotes is text; without them it is what it comes to, a number or a list, also inside of `{...}`. Every key but `name`, `matrix`,
- * `include`, `seed` and `backend` is a stage, in the order of the file, with the options of its `config.json`. Parts carry
- * their name among their options, or are a name alone. Inside `${...}`, and behind `$filter`, stands a variable or an
- * expression of some; no code of the file is run.
+ * A `${...}` in quotes is text; without them it is what it comes to, a number or a list, also inside of `{...}`. Every key
+ * but `name`, `matrix`, `include`, `seed` and `backend` is a stage, in the order of the file, with the options of its
+ * `config.json`. Parts carry their name among their options, or are a name alone. Inside `${...}`, and behind `$filter`,
+ * stands a variable or an expression of some; no code of the file is run.
  *
  * @module
  */
@@ -33,7 +33,7 @@ import { type BackendName, BACKENDS } from "../../models/backend/select.ts";
 import { PolyphaseError } from "../errors.ts";
 import type { Json } from "../json.ts";
 import { type Axes, matrix, slugOf } from "../matrix.ts";
-import { type Pipeline, pipeOf, type Stage } from "../pipe.ts";
+import { pipeOf, type Stage } from "../pipe.ts";
 import type { Registry } from "../rebuild.ts";
 import { registry as standard } from "../registry.ts";
 import type { Sweep } from "../sweep.ts";
@@ -152,10 +152,10 @@ function draftOf(tree: YamlNode, file: string): Draft {
       refuse(
         `the matrix has a variable "${name}": take a name of letters, digits and _; besides there is ${FILTER}`,
       );
-    } else {axes.set(
-        name,
-        node.kind === "list" ? node.items : refuse(`${name} of the matrix is no list: write [value, …]`),
-      );}
+    } else {
+      const isList = node.kind === "list";
+      axes.set(name, isList ? node.items : refuse(`${name} of the matrix is no list: write [value, …]`));
+    }
   }
   const includeNode = found.get("include");
   if (includeNode !== undefined && includeNode.kind !== "list") {
@@ -208,7 +208,7 @@ function checkNames({ file, axes, filter, seed, stages }: Draft): void {
 function pipelineOf({ file, stages }: Draft, variables: Variables, parts: Registry): Stage<void, unknown> {
   try {
     const made = stages.map(([name, node]) => writtenStage(name, filled(node, variables), parts));
-    return pipeOf(made) as Pipeline<unknown, unknown> as Stage<void, unknown>;
+    return pipeOf(made);
   } catch (cause) {
     if (!(cause instanceof PolyphaseError)) throw cause;
     throw new PolyphaseError(`${file}: ${cause.message}`, { cause });

@@ -9,7 +9,7 @@ import { PolyphaseError } from "../../pipeline/errors.ts";
 import { decimals } from "../../pipeline/report/format.ts";
 import { tableText } from "../../pipeline/report/table.ts";
 import { type ChildSide, childSide } from "./child_side.ts";
-import { gflopsOf, opLeaks, type OpRow } from "./compare_ops.ts";
+import { gflopsOf, opLeaks, type OpRow, opRow } from "./compare_ops.ts";
 import { JAX_VERSION, type JaxCase } from "./jax_cases.ts";
 import type { Side } from "./side.ts";
 import { type Pace, ratioOf, takeTurns, timesOf } from "./turns.ts";
@@ -78,19 +78,9 @@ export async function compareJax(comparison: JaxComparison, signal?: AbortSignal
     for (const side of [jax, jaxThreads]) differences.push(await differenceOf(each.name, side, expected));
     const sides = [ours, vanilla, jax, jaxThreads];
     const [our, their, one, all] = await takeTurns(each.name, sides, pace, signal);
-    const [ourTimes, theirTimes, oneTimes, allTimes] = [our, their, one, all].map(timesOf);
+    const [oneTimes, allTimes] = [one, all].map(timesOf);
     rows.push({
-      op: each.name,
-      shape: each.shape,
-      median_ms: ourTimes.median!,
-      min_ms: ourTimes.min!,
-      gflops: gflopsOf(each.flops, ourTimes.median),
-      vanilla_median_ms: theirTimes.median,
-      vanilla_min_ms: theirTimes.min,
-      vanilla_gflops: gflopsOf(each.flops, theirTimes.median),
-      ratio: ratioOf(their, our),
-      memory: our.memory!,
-      vanilla_memory: their.memory,
+      ...opRow(each, our, their),
       jax_median_ms: oneTimes.median!,
       jax_min_ms: oneTimes.min!,
       jax_gflops: gflopsOf(each.flops, oneTimes.median),

@@ -8,7 +8,7 @@ import { decimals } from "../../pipeline/report/format.ts";
 import { tableText } from "../../pipeline/report/table.ts";
 import type { Op } from "./ops.ts";
 import type { Memory, Side } from "./side.ts";
-import { leaksOf, type Pace, ratioOf, takeTurns, timesOf } from "./turns.ts";
+import { leaksOf, type Outcome, type Pace, ratioOf, takeTurns, timesOf } from "./turns.ts";
 
 /** What an operation took, on our kernels and on vanilla TensorFlow.js; `null` where that cannot do it. */
 export interface OpRow {
@@ -58,11 +58,16 @@ export async function compareOps(comparison: Comparison, signal?: AbortSignal): 
 }
 
 async function compareOp(
-  { name, shape, flops }: Op,
+  op: Op,
   { ours, vanilla, ...pace }: Comparison,
   signal?: AbortSignal,
 ): Promise<OpRow> {
-  const [our, their] = await takeTurns(name, [ours, vanilla], pace, signal);
+  const [our, their] = await takeTurns(op.name, [ours, vanilla], pace, signal);
+  return opRow(op, our, their);
+}
+
+/** The row of an operation, of what our side and vanilla TensorFlow.js took. */
+export function opRow({ name, shape, flops }: Op, our: Outcome, their: Outcome): OpRow {
   const [ourTimes, theirTimes] = [timesOf(our), timesOf(their)];
   return {
     op: name,

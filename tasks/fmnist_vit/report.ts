@@ -45,11 +45,12 @@ export const COLUMNS: readonly Column[] = [
   { key: "svc_fit_seconds", label: "svc_fit_seconds", format: duration() },
 ];
 
-/** The rows beside what the original published for them. Both numbers of a pair are of as many inputs as stand beside. */
+/** The rows beside what the original published for them, each with the number of training images that its model saw. */
 export function comparison(results: readonly CellResult[]): Table {
+  const hasSeeds = new Set(results.map(({ seed }) => seed)).size > 1;
   return {
     caption:
-      "Each measured figure beside the published one. Published models saw the inputs that stand behind them.",
+      "Each measured figure beside the published one, and the training images (inputs) that either model saw.",
     columns: [
       { key: "model", label: "model" },
       { key: "inputs", label: "inputs", format: thousands() },
@@ -64,9 +65,8 @@ export function comparison(results: readonly CellResult[]): Table {
     rows: results.map(({ row, values, seed }) => {
       const { published } = rowOf(String(values.row));
       const name = String(row.model);
-      const seeds = new Set(results.map((each) => each.seed)).size;
       return {
-        model: seeds > 1 ? `${name}, seed ${seed}` : name,
+        model: hasSeeds ? `${name}, seed ${seed}` : name,
         ...Object.fromEntries(
           ["inputs", "val_loss", "acc_argmax", "acc_svc_resub"].map((
             key,

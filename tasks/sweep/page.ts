@@ -64,7 +64,7 @@ export async function sweepPage(outcome: SweepOutcome, content: SweepPage): Prom
 }
 
 /** The curves of validation and training, a line for each cell. */
-export async function curvesSection(results: readonly CellResult[]): Promise<Section> {
+async function curvesSection(results: readonly CellResult[]): Promise<Section> {
   const trained = results.filter(({ history }) => history.length > 0);
   const shown = trained.length <= MOST_CURVES ? trained : best(trained);
   const charts: ChartFigure[] = [

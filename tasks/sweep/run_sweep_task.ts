@@ -16,7 +16,7 @@ import type { RunFolder } from "../run_folder.ts";
 import { cellFolder } from "./cell_folder.ts";
 import { type SweepPage, sweepPage } from "./page.ts";
 import { showSweep } from "./progress.ts";
-import { openSweepFolder } from "./sweep_folder.ts";
+import { openSweepFolder, RESULTS_FILE } from "./sweep_folder.ts";
 import { csvColumns, resultsTable } from "./table.ts";
 
 /** A task that runs a sweep. */
@@ -115,10 +115,9 @@ export async function runSweepTask(options: SweepTask, signal: AbortSignal): Pro
         keep: writeHistory,
         update: async (fresh) => {
           known = fresh;
-          await folder.write(
-            "results.csv",
-            csvText(csvColumns(known.results), known.results.map(({ row }) => row)),
-          );
+          // The last cell is followed by the end of this function, which writes everything anew.
+          if (known.results.length === cells.length) return;
+          await writeResults(folder, known);
           await options.write?.(known, folder);
           if (performance.now() - written < PAGE_INTERVAL) return;
           await writePage(known);
@@ -132,12 +131,10 @@ export async function runSweepTask(options: SweepTask, signal: AbortSignal): Pro
       }
       throw cause instanceof AbortedError ? new AbortedError(`${cause.message} (--resume)`) : cause;
     }
-    await folder.write(
-      "results.csv",
-      csvText(csvColumns(outcome.results), outcome.results.map(({ row }) => row)),
-    );
     await options.write?.(outcome, folder);
     await writePage(outcome);
+    // Last, since a table of all cells is what tells a finished sweep.
+    await writeResults(folder, outcome);
   } finally {
     progress.close();
   }
@@ -200,6 +197,10 @@ async function prepareData(
 function dataOf({ config }: SweepCell): string {
   const [first] = config.stages as readonly JsonObject[];
   return JSON.stringify((first?.config as JsonObject | undefined)?.dataset ?? null);
+}
+
+async function writeResults(folder: RunFolder, { results }: SweepOutcome): Promise<void> {
+  await folder.write(RESULTS_FILE, csvText(csvColumns(results), results.map(({ row }) => row)));
 }
 
 async function writeHistory({ row, slug, seed, history }: CellResult, store: CellStore): Promise<void> {

@@ -212,5 +212,11 @@ Deno.test("svmProbe: what cannot be probed is refused in one line", async () => 
     PolyphaseError,
     "feature 0 is NaN",
   );
-  await assertRejects(() => probe({ worker: false, C: -1 }, trained), PolyphaseError, "C -1 is no number");
+  // Before anything is trained.
+  const settings: [SvmProbeOptions, string][] = [
+    [{ C: -1 }, "C -1 is no number greater than 0"],
+    [{ gamma: 0 }, "gamma 0 is no number greater than 0"],
+    [{ tolerance: NaN }, "tolerance NaN is no number greater than 0"],
+  ];
+  for (const [options, line] of settings) assertThrows(() => svmProbe(options), PolyphaseError, line);
 });

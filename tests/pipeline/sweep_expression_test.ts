@@ -91,6 +91,9 @@ Deno.test("expression: what cannot be read or worked out says where and why", ()
     ["hiden % 2", /has no variable "hiden": did you mean hidden\?/],
     ["constructor", /has no variable "constructor"/],
     ["hidden // 0", /divides 256 by 0/],
+    ["1e999 == 1", /comes to Infinity, which no configuration can hold/],
+    ["hidden * 1e308", /comes to Infinity, which no configuration can hold/],
+    ["hidden / 1e-308", /comes to Infinity, which no configuration can hold/],
     ["hidden < 'a'", /comes to 256 < "a", expected two numbers or two strings/],
     ["hidden * 'a'", /comes to 256 \* "a", expected two numbers/],
   ];

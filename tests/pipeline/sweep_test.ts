@@ -7,13 +7,21 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { selectBackend } from "../../models/backend/select.ts";
 import { tf } from "../../models/backend/tf.ts";
+import { sgd } from "../../models/optimizers/sgd.ts";
+import { disposeParams } from "../../models/params.ts";
+import { tokenMeanMlp } from "../../models/token_mean_mlp.ts";
+import { patches1d } from "../../models/tokenizers/patches.ts";
 import { decodeModel } from "../../pipeline/checkpoint.ts";
 import { AbortedError, PolyphaseError } from "../../pipeline/errors.ts";
 import type { JsonObject } from "../../pipeline/json.ts";
-import { disposeParams } from "../../models/params.ts";
-import { stage } from "../../pipeline/pipe.ts";
+import { load } from "../../pipeline/load.ts";
+import { pipe, stage } from "../../pipeline/pipe.ts";
+import type { Trained } from "../../pipeline/records.ts";
 import { type CellResult, defineSweep } from "../../pipeline/sweep.ts";
 import { runSweep, type SweepEvent } from "../../pipeline/sweep/run.ts";
+import { tokenize } from "../../pipeline/tokenize.ts";
+import { train } from "../../pipeline/train.ts";
+import { tinyDataset } from "./fixtures.ts";
 import { rates } from "./sweep_fixture.ts";
 import { memoryStores } from "./sweep_support.ts";
 
@@ -78,6 +86,18 @@ Deno.test("sweep: names that a file system could not keep apart are refused, and
   const names = long.cells().map(({ slug }) => slug);
   assert(names.every((name) => name.length === 120), `${names}`);
   assertEquals(new Set(names).size, 2);
+  const foreign = defineSweep({
+    name: "foreign",
+    axes: { text: ["猫".repeat(100), "犬".repeat(100), `${"猫".repeat(100)}猫`] },
+    pipeline: () => makes(1),
+  });
+  const short = foreign.cells().map(({ slug }) => slug);
+  assertEquals(new Set(short).size, 3);
+  for (const name of short) {
+    const bytes = new TextEncoder().encode(name).length;
+    assert(bytes <= 120 && bytes > 117, `${name} has ${bytes} bytes`);
+    assert(/^text=(猫+|犬+)-[0-9a-f]{8}$/.test(name), name);
+  }
   const none = defineSweep({ name: "none", axes: { a: [1] }, filter: () => false, pipeline: () => makes(1) });
   assertThrows(() => none.cells(), PolyphaseError, "Sweep none has no cells");
   const stray = defineSweep({
@@ -250,8 +270,12 @@ Deno.test({
     const { store } = memoryStores();
     const first = await runSweep(sweep.cells(), { store, only: ["value=3"] });
     assertEquals(slugs(first.results), ["value=3"]);
-    const second = await runSweep(sweep.cells(), { store, only: ["value=1"] });
+    const events: string[] = [];
+    const progress = (event: SweepEvent) => void events.push(`${event.kind} ${event.slug}`);
+    const second = await runSweep(sweep.cells(), { store, only: ["value=1"], progress });
     assertEquals(slugs(second.results), ["value=1", "value=3"]);
+    // Of the cell that was not asked for nothing is told, so that whoever counts is not told of more than there are.
+    assertEquals(events, ["begun value=1", "finished value=1"]);
     const refused = await assertRejects(
       () => runSweep(sweep.cells(), { store, only: ["valu=2"] }),
       PolyphaseError,
@@ -293,6 +317,36 @@ Deno.test({
     const bits = ({ results }: { results: readonly CellResult[] }) =>
       results.map(({ history, details }) => [history, (details as JsonObject).bits]);
     assertEquals(bits(resumed), bits(whole));
+  },
+});
+
+Deno.test({
+  name: "sweep: where a stage fails after training, the parameters are freed",
+  ...SANITIZED,
+  async fn() {
+    await selectBackend("wasm");
+    const sweep = defineSweep({
+      name: "late",
+      axes: { value: [1, 2] },
+      pipeline: ({ value }) =>
+        pipe(
+          load(tinyDataset()),
+          tokenize(patches1d({ size: 4 })),
+          train(tokenMeanMlp({ embed: 4, hidden: 8 }), {
+            optimizer: sgd({ learningRate: 0.1 }),
+            maxInputs: 32,
+          }),
+          stage("late", {}, (record: Trained) => {
+            if (value === 1) throw new PolyphaseError("too late");
+            return { ...record, late: value };
+          }),
+        ),
+    });
+    const before = tf.memory().numTensors;
+    const { results, failures } = await runSweep(sweep.cells(), { store: memoryStores().store });
+    assertEquals(failures, [{ slug: "value=1", text: "too late" }]);
+    assertEquals(results.map(({ row }) => row.late), [2]);
+    assertEquals(tf.memory().numTensors, before, "tensors are left over");
   },
 });
 

@@ -9,7 +9,9 @@ import { AbortedError, PolyphaseError } from "../../pipeline/errors.ts";
 import type { JsonObject } from "../../pipeline/json.ts";
 import type { SweepCell } from "../../pipeline/sweep.ts";
 import { runSweep, type SweepOptions } from "../../pipeline/sweep/run.ts";
+import { CellFailure } from "../../pipeline/sweep/failure.ts";
 import { loadSweep, type SweepSource } from "../../pipeline/sweep/source.ts";
+import { startThread } from "../../pipeline/sweep/thread.ts";
 import { permitted } from "../support.ts";
 import { memoryStores } from "./sweep_support.ts";
 
@@ -114,6 +116,28 @@ workerTest(
     const cells = await cellsOf({ module: FIXTURE, input: { learningRates: [0.3] } });
     const strange = await runSweep(cells, { jobs: 2, source, store: memoryStores().store });
     assertMatch(strange.failures[0].text, /has no cell rate=0.3_seed=0 in this worker/);
+  },
+);
+
+workerTest(
+  "one that ends before it is given a cell fails the cell, which would wait for it for ever",
+  async () => {
+    const ended = Promise.withResolvers<void>();
+    const thread = startThread({ module: FIXTURE }, 1, () => {
+      const worker = new Worker("data:text/javascript,throw new Error('no memory')", { type: "module" });
+      worker.addEventListener("error", () => ended.resolve());
+      return worker;
+    });
+    await ended.promise;
+    const services = {
+      store: memoryStores().store("any"),
+      signal: new AbortController().signal,
+      progress: () => {},
+    };
+    const failure = await assertRejects(() => thread.run("any", services), CellFailure);
+    assertMatch(failure.message, /^the worker ended: .*no memory$/);
+    assert(!failure.stopped);
+    thread.close();
   },
 );
 

@@ -238,6 +238,18 @@ sweepTest("runs a module, some of its cells first and the rest later", async (_,
     ["rate=0.2_seed=0", "2", ""],
     ["rate=0.2_seed=1", "2", ""],
   ]);
+
+  // As if it had been killed between the last cell and the table.
+  const table = await Deno.readTextFile(`${path}/results.csv`);
+  await Deno.writeTextFile(`${path}/results.csv`, table.replace(/\S+\r\n$/, ""));
+  await Deno.remove(`${path}/report.html`);
+  const tables = await sweep(`${file} --out ${folder} --max-inputs 30 --quiet --resume`);
+  assertEquals([tables.code, tables.stderr], [0, ""]);
+  assertEquals(await Deno.readTextFile(`${path}/results.csv`), table);
+  assertStringIncludes(await Deno.readTextFile(`${path}/report.html`), "4 of 4 cells finished");
+  const again = await sweep(`${file} --out ${folder} --max-inputs 30 --quiet --resume`);
+  assertEquals(again.code, 1);
+  assertMatch(again.stderr, /^error: --resume: version_1 .* is finished: start without --resume\n$/);
 });
 
 sweepTest("says what is wrong with its command line in one line", async (_, folder) => {
