@@ -14,6 +14,7 @@ import { guarded, ifFound, removeHalves, writeWhole } from "./whole_files.ts";
 
 const FINISHED = "report.html";
 const CONFIG = "config.json";
+const LOCK = ".lock";
 
 /** The folder of a run. */
 export interface RunFolder {
@@ -33,10 +34,13 @@ export interface RunFolder {
   read(name: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Removes a file if it is there. */
   remove(name: string): Promise<void>;
+  /** Lets other processes go on with this run. Until then, or the end of this process, they are refused. */
+  release(): void;
 }
 
 /**
- * Makes the folder of a new run, one version above the highest, and writes its `config.json`.
+ * Makes the folder of a new run, one version above the highest, and writes its `config.json`. No other process goes on
+ * with it before it is released.
  *
  * @param out folder of all runs
  * @param task name of the task
@@ -48,7 +52,7 @@ export async function createRunFolder(out: string, task: string, config: Json): 
   await guarded(parent, () => Deno.mkdir(parent, { recursive: true }));
   let version = 1 + Math.max(0, ...await versionsIn(parent));
   while (!await claim(`${parent}/version_${version}`)) version++;
-  const folder = openRunFolder(parent, version);
+  const folder = openRunFolder(parent, version, await lock(`${parent}/version_${version}`));
   await folder.write(CONFIG, `${JSON.stringify(config, null, 2)}\n`);
   return folder;
 }
@@ -57,7 +61,8 @@ export async function createRunFolder(out: string, task: string, config: Json): 
  * The folder of the newest unfinished run of this configuration, with what a killed process left half-written removed.
  *
  * @param isFinished whether a run is finished. Default: if it has a report, which most tasks write last
- * @throws {PolyphaseError} if there is none; the message says how the newest run differs, or that it is finished
+ * @throws {PolyphaseError} if there is none, or another process has it; the message says how the newest run differs, or
+ * that it is finished
  */
 export async function resumeRunFolder(
   out: string,
@@ -77,8 +82,9 @@ export async function resumeRunFolder(
     newest ??= { version, config: kept };
     if (canonicalJson(kept) !== wanted) continue;
     if (!await isFinished(folder)) {
+      const locked = openRunFolder(parent, version, await lock(folder.path));
       await removeHalves(folder.path);
-      return folder;
+      return locked;
     }
     finished ??= version;
   }
@@ -117,7 +123,17 @@ async function hasReport(folder: RunFolder): Promise<boolean> {
   return await folder.read(FINISHED) !== undefined;
 }
 
-function openRunFolder(parent: string, version: number): RunFolder {
+/** Keeps other processes from writing to a run: two that went on with the same one would spoil each other's files. */
+async function lock(path: string): Promise<Deno.FsFile> {
+  const file = await guarded(path, () => Deno.open(`${path}/${LOCK}`, { create: true, write: true }));
+  if (await file.tryLock(true)) return file;
+  file.close();
+  throw new PolyphaseError(
+    `${path} is being written by another process: wait until it has ended, or start without --resume`,
+  );
+}
+
+function openRunFolder(parent: string, version: number, locked?: Deno.FsFile): RunFolder {
   const path = `${parent}/version_${version}`;
   const pathOf = (name: string): string => {
     if (!/^[\w-][\w.-]*$/.test(name)) {
@@ -135,6 +151,7 @@ function openRunFolder(parent: string, version: number): RunFolder {
     remove: async (name) => {
       await guarded(pathOf(name), () => ifFound(Deno.remove(pathOf(name))));
     },
+    release: () => locked?.close(),
   };
   return {
     ...folder,

@@ -29,8 +29,23 @@ function folderTest(name: string, fn: (out: string) => Promise<void>, also = tru
   });
 }
 
+/** The folder of a new run, released at once as if its process had ended. */
+async function create(...options: Parameters<typeof createRunFolder>): Promise<RunFolder> {
+  const folder = await createRunFolder(...options);
+  folder.release();
+  return folder;
+}
+
+async function goOn(...options: Parameters<typeof resumeRunFolder>): Promise<RunFolder> {
+  const folder = await resumeRunFolder(...options);
+  folder.release();
+  return folder;
+}
+
+/** The files in a folder, but for the one that locks it. */
 async function namesIn(path: string): Promise<string[]> {
-  return (await Array.fromAsync(Deno.readDir(path), (entry) => entry.name)).sort();
+  const names = await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
+  return names.filter((name) => name !== ".lock").sort();
 }
 
 async function textOf(folder: RunFolder, name: string): Promise<string> {
@@ -46,25 +61,25 @@ async function messageOf(fn: () => Promise<unknown>): Promise<string> {
 folderTest(
   "versions count up from 1, above the highest, and config.json holds the configuration",
   async (out) => {
-    const first = await createRunFolder(`${out}/runs`, TASK, CONFIG);
+    const first = await create(`${out}/runs`, TASK, CONFIG);
     assertEquals([first.path, first.version], [`${out}/runs/${TASK}/version_1`, 1]);
     assertEquals(await namesIn(first.path), ["config.json"]);
     assertEquals(JSON.parse(await textOf(first, "config.json")), CONFIG);
     assertMatch(await textOf(first, "config.json"), /^\{\n {2}"epochs": 2,\n/);
     await Deno.mkdir(`${out}/runs/${TASK}/version_9`);
     await Deno.mkdir(`${out}/runs/${TASK}/version_old`);
-    assertEquals((await createRunFolder(`${out}/runs`, TASK, CONFIG)).version, 10);
-    assertEquals((await createRunFolder(`${out}/runs`, "other", CONFIG)).version, 1);
+    assertEquals((await create(`${out}/runs`, TASK, CONFIG)).version, 10);
+    assertEquals((await create(`${out}/runs`, "other", CONFIG)).version, 1);
   },
 );
 
 folderTest("runs that begin together get a folder each", async (out) => {
-  const folders = await Promise.all(Array.from({ length: 8 }, () => createRunFolder(out, TASK, CONFIG)));
+  const folders = await Promise.all(Array.from({ length: 8 }, () => create(out, TASK, CONFIG)));
   assertEquals(folders.map((folder) => folder.version).sort((a, b) => a - b), [1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
 folderTest("files are written, replaced, read and removed", async (out) => {
-  const folder = await createRunFolder(out, TASK, CONFIG);
+  const folder = await create(out, TASK, CONFIG);
   await folder.write("results.csv", "a,b\r\n");
   await folder.write("results.csv", "c\r\n");
   assertEquals(await textOf(folder, "results.csv"), "c\r\n");
@@ -78,14 +93,14 @@ folderTest("files are written, replaced, read and removed", async (out) => {
 });
 
 folderTest("a name that leads elsewhere is refused", async (out) => {
-  const folder = await createRunFolder(out, TASK, CONFIG);
+  const folder = await create(out, TASK, CONFIG);
   for (const name of ["../x", "a/b", "", ".hidden", "/etc/x"]) {
     await assertRejects(() => folder.write(name, "x"), RangeError, "is no file name");
   }
 });
 
 folderTest("a write that fails leaves what was there, and nothing beside it", async (out) => {
-  const folder = await createRunFolder(out, TASK, CONFIG);
+  const folder = await create(out, TASK, CONFIG);
   // A folder of that name: the file is written beside it in full, and then cannot take the name.
   await Deno.mkdir(`${folder.path}/report.html`);
   await Deno.writeTextFile(`${folder.path}/report.html/kept`, "kept");
@@ -98,7 +113,7 @@ folderTest("a write that fails leaves what was there, and nothing beside it", as
 });
 
 folderTest("a full disk is said in one line, and the old file stays", async (out) => {
-  const folder = await createRunFolder(out, TASK, CONFIG);
+  const folder = await create(out, TASK, CONFIG);
   await folder.write("results.csv", "old");
   await Deno.symlink("/dev/full", `${folder.path}/.results.csv.tmp`);
   const message = await messageOf(() => folder.write("results.csv", "new"));
@@ -111,7 +126,7 @@ folderTest("a full disk is said in one line, and the old file stays", async (out
 }, Deno.build.os === "linux");
 
 folderTest("checkpoints are files of the folder", async (out) => {
-  const { checkpoints, path } = await createRunFolder(out, TASK, CONFIG);
+  const { checkpoints, path } = await create(out, TASK, CONFIG);
   assertEquals(await checkpoints.load("checkpoint-vit"), undefined);
   await checkpoints.save("checkpoint-vit", new Uint8Array([1, 2, 3]));
   assertEquals(await checkpoints.load("checkpoint-vit"), new Uint8Array([1, 2, 3]));
@@ -119,34 +134,34 @@ folderTest("checkpoints are files of the folder", async (out) => {
 });
 
 folderTest("the newest unfinished run of the same configuration is resumed", async (out) => {
-  const first = await createRunFolder(out, TASK, CONFIG);
-  const second = await createRunFolder(out, TASK, CONFIG);
-  const third = await createRunFolder(out, TASK, CONFIG);
-  await createRunFolder(out, TASK, { ...CONFIG, epochs: 50 });
+  const first = await create(out, TASK, CONFIG);
+  const second = await create(out, TASK, CONFIG);
+  const third = await create(out, TASK, CONFIG);
+  await create(out, TASK, { ...CONFIG, epochs: 50 });
   await third.write("report.html", "<!doctype html>");
   await second.write("history.csv", "epoch\r\n");
   await Deno.writeTextFile(`${second.path}/.model.safetensors.tmp`, "half of it");
   const reordered = { seed: 0, stages: CONFIG.stages, epochs: 2 };
-  const resumed = await resumeRunFolder(out, TASK, reordered);
+  const resumed = await goOn(out, TASK, reordered);
   assertEquals(resumed.path, second.path);
   assertNotEquals(resumed.path, first.path);
   assertEquals(await namesIn(resumed.path), ["config.json", "history.csv"]);
 });
 
 folderTest("--resume with nothing to resume says what there is", async (out) => {
-  const resume = () => messageOf(() => resumeRunFolder(out, TASK, CONFIG));
+  const resume = () => messageOf(() => goOn(out, TASK, CONFIG));
   assertEquals(await resume(), `--resume: no run in ${out}/${TASK}: start without --resume`);
   // A process that died before it wrote its configuration, and one whose configuration was spoilt since.
   await Deno.mkdir(`${out}/${TASK}/version_1`, { recursive: true });
   await Deno.mkdir(`${out}/${TASK}/version_2`);
   await Deno.writeTextFile(`${out}/${TASK}/version_2/config.json`, "{");
   assertEquals(await resume(), `--resume: no run in ${out}/${TASK}: start without --resume`);
-  await createRunFolder(out, TASK, { ...CONFIG, epochs: 50 });
+  await create(out, TASK, { ...CONFIG, epochs: 50 });
   assertEquals(
     await resume(),
     `--resume: no unfinished run of this configuration in ${out}/${TASK}; the newest, version_3, differs in epochs (50, not 2): start without --resume, or set that as it was`,
   );
-  const done = await createRunFolder(out, TASK, CONFIG);
+  const done = await create(out, TASK, CONFIG);
   await done.write("report.html", "<!doctype html>");
   assertEquals(
     await resume(),
@@ -158,7 +173,7 @@ folderTest("an output folder that is a file, or below one, is said in one line",
   await Deno.writeTextFile(`${out}/file`, "");
   for (const path of [`${out}/file`, `${out}/file/below`]) {
     assertMatch(
-      await messageOf(() => createRunFolder(path, TASK, CONFIG)),
+      await messageOf(() => create(path, TASK, CONFIG)),
       /^".*\/fmnist-adaptive" leads over a file where a folder is needed: /,
     );
   }
@@ -167,7 +182,7 @@ folderTest("an output folder that is a file, or below one, is said in one line",
 folderTest("an output folder that may not be written to is said in one line", async () => {
   // Where not even root may write: some systems say that it is forbidden, others that it is read-only.
   assertMatch(
-    await messageOf(() => createRunFolder("/sys/polyphase", TASK, CONFIG)),
+    await messageOf(() => create("/sys/polyphase", TASK, CONFIG)),
     /^(No permission for|Cannot write) "\/sys\/polyphase\/fmnist-adaptive": .*--out DIR/,
   );
 }, Deno.build.os === "linux");
@@ -184,4 +199,14 @@ Deno.test("differences names the places, what is there and what was asked for", 
     true,
   );
   assert(differences(seen, seen) === "");
+});
+
+folderTest("a run that another process is at is not gone on with", async (out) => {
+  const folder = await createRunFolder(out, TASK, CONFIG);
+  const message = await messageOf(() => resumeRunFolder(out, TASK, CONFIG));
+  assertMatch(message, /version_1 is being written by another process: wait until it has ended/);
+  folder.release();
+  const again = await resumeRunFolder(out, TASK, CONFIG);
+  assertEquals(again.version, 1);
+  again.release();
 });
