@@ -149,6 +149,7 @@ await command(async (signal) => {
     await reportPage(results, { dataset: dataset.name, version: folder.version }),
   );
   for (const result of results) await folder.remove(resultFile(nameOf(result)));
+  await folder.release();
   const rows = results.map(({ row }) => row);
   if (flags.json) {
     const seed = seeds.length === 1 ? seeds[0] : seeds;

@@ -35,7 +35,7 @@ export interface RunFolder {
   /** Removes a file if it is there. */
   remove(name: string): Promise<void>;
   /** Lets other processes go on with this run. Until then, or the end of this process, they are refused. */
-  release(): void;
+  release(): Promise<void>;
 }
 
 /**
@@ -151,7 +151,11 @@ function openRunFolder(parent: string, version: number, locked?: Deno.FsFile): R
     remove: async (name) => {
       await guarded(pathOf(name), () => ifFound(Deno.remove(pathOf(name))));
     },
-    release: () => locked?.close(),
+    async release() {
+      // Removed first: who opens it afterwards makes a file of their own, and who has it open already is refused.
+      await ifFound(Deno.remove(`${path}/${LOCK}`));
+      locked?.close();
+    },
   };
   return {
     ...folder,

@@ -135,6 +135,7 @@ export async function runSweepTask(options: SweepTask, signal: AbortSignal): Pro
     await writePage(outcome);
     // Last, since a table of all cells is what tells a finished sweep.
     await writeResults(folder, outcome);
+    await folder.release();
   } finally {
     progress.close();
   }

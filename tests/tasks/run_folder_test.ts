@@ -32,20 +32,18 @@ function folderTest(name: string, fn: (out: string) => Promise<void>, also = tru
 /** The folder of a new run, released at once as if its process had ended. */
 async function create(...options: Parameters<typeof createRunFolder>): Promise<RunFolder> {
   const folder = await createRunFolder(...options);
-  folder.release();
+  await folder.release();
   return folder;
 }
 
 async function goOn(...options: Parameters<typeof resumeRunFolder>): Promise<RunFolder> {
   const folder = await resumeRunFolder(...options);
-  folder.release();
+  await folder.release();
   return folder;
 }
 
-/** The files in a folder, but for the one that locks it. */
 async function namesIn(path: string): Promise<string[]> {
-  const names = await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
-  return names.filter((name) => name !== ".lock").sort();
+  return (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).sort();
 }
 
 async function textOf(folder: RunFolder, name: string): Promise<string> {
@@ -205,8 +203,8 @@ folderTest("a run that another process is at is not gone on with", async (out) =
   const folder = await createRunFolder(out, TASK, CONFIG);
   const message = await messageOf(() => resumeRunFolder(out, TASK, CONFIG));
   assertMatch(message, /version_1 is being written by another process: wait until it has ended/);
-  folder.release();
+  await folder.release();
   const again = await resumeRunFolder(out, TASK, CONFIG);
   assertEquals(again.version, 1);
-  again.release();
+  await again.release();
 });
