@@ -4,13 +4,14 @@
  * @module
  */
 
+import { viewOf } from "../../models/backend/heap_view.ts";
 import { type Tensor, tf } from "../../models/backend/tf.ts";
 
 /** Writes the numbers of `tensors`, one after another, to `out`, whose length is that of all together. */
 export async function writeFlat(tensors: readonly Tensor[], out: Float32Array): Promise<void> {
   let start = 0;
   for (const tensor of tensors) {
-    out.set(await tensor.data() as Float32Array, start);
+    out.set(await viewOf(tensor), start);
     start += tensor.size;
   }
 }
