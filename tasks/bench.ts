@@ -41,6 +41,9 @@ import { dataOf, type ModelName, MODELS } from "./fmnist_adaptive/models.ts";
 /** Workers of the models that are trained with several. */
 const WORKERS = 2;
 
+/** Turns of whole training steps: long enough to be training, not a step between others'. */
+const STEPS_TURN = { turnMs: 1000, unpaid: 2 } as const;
+
 /** The models of `fmnist-adaptive`, as one of the choices of `--models`. */
 const ADAPTIVE = "fmnist-adaptive";
 
@@ -72,7 +75,8 @@ const USAGE = {
       min: 1,
       group: "Timing",
       help:
-        `Steps or runs in a round, of which none begins after ${TURN_MS} ms, but in the table of ${ADAPTIVE} all do.`,
+        `Steps or runs in a round, of which none begins after ${TURN_MS} ms, or ${STEPS_TURN.turnMs} ms where whole steps ` +
+        `are timed; in the table of ${ADAPTIVE} all are taken.`,
     },
     {
       name: "only",
@@ -227,8 +231,8 @@ async function timeSteps(
   const cases = MODEL_CASES.filter(({ name }) => names?.includes(name) ?? true);
   if (cases.length === 0) return [];
   const vanilla = childSide("vanilla TensorFlow.js", new URL("bench/vanilla_models.ts", import.meta.url));
-  const ours = localSide(cases.map(stepsHere));
-  const workers = localSide(cases.map((each) => stepsByTeam(each, WORKERS)));
+  const ours = localSide(cases.map(stepsHere), STEPS_TURN);
+  const workers = localSide(cases.map((each) => stepsByTeam(each, WORKERS)), STEPS_TURN);
   try {
     return await compareModels({ cases, ours, workers, vanilla, rounds, repeats }, signal);
   } finally {

@@ -61,8 +61,19 @@ export interface Side {
 /** How long a turn goes on starting runs, in milliseconds: the slowest subjects need longer than that for one. */
 export const TURN_MS = 10;
 
+/** How long turns are, where not as the operations need them. */
+export interface TurnOptions {
+  /** How long a turn goes on starting runs, in milliseconds. Default {@linkcode TURN_MS}. */
+  readonly turnMs?: number;
+  /**
+   * Runs at the beginning of a turn that do not count. Default none. In training, step follows step: what another side
+   * left in the caches, or a core that has to be woken, is no part of it.
+   */
+  readonly unpaid?: number;
+}
+
 /** The side that runs here, on the backend in use. */
-export function localSide(subjects: readonly Subject[]): Side {
+export function localSide(subjects: readonly Subject[], options: TurnOptions = {}): Side {
   let work: Work | undefined;
   let base: Held | undefined;
   let before: Held | undefined;
@@ -79,7 +90,7 @@ export function localSide(subjects: readonly Subject[]): Side {
       before = less(held(), base);
       return null;
     },
-    turn: (repeats) => timeRuns(() => work!.run(), repeats),
+    turn: (repeats) => timeRuns(() => work!.run(), repeats, options),
     close() {
       const memory = { before: before!, after: less(held(), base!) };
       work!.dispose();
@@ -89,12 +100,17 @@ export function localSide(subjects: readonly Subject[]): Side {
   };
 }
 
-/** Mean milliseconds of up to `repeats` runs in a row, of which none begins after {@linkcode TURN_MS}. */
-export async function timeRuns(run: Work["run"], repeats: number): Promise<number> {
+/** Mean milliseconds of up to `repeats` runs in a row, of which none begins once a turn is over. */
+export async function timeRuns(
+  run: Work["run"],
+  repeats: number,
+  { turnMs = TURN_MS, unpaid = 0 }: TurnOptions = {},
+): Promise<number> {
+  for (let runs = 0; runs < unpaid; runs++) await run();
   const started = performance.now();
   let elapsed = 0;
   let runs = 0;
-  while (runs < repeats && elapsed < TURN_MS) {
+  while (runs < repeats && elapsed < turnMs) {
     const pending = run();
     // Waiting for nothing would cost short runs time.
     if (pending !== undefined) await pending;

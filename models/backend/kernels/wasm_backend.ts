@@ -34,7 +34,7 @@ export interface WasmBackend {
     readonly asm: { readonly memory: WebAssembly.Memory };
   };
   /** Copies numbers out of memory, from the one at `start` to before the one at `end`. */
-  readSync(dataId: object, start?: number, end?: number): ArrayBufferView;
+  readSync: (dataId: object, start?: number, end?: number) => ArrayBufferView;
   /** A new tensor whose numbers are whatever the memory held. */
   makeOutput(shape: number[], dtype: TensorInfo["dtype"]): TensorInfo;
   /** Drops a reference to a tensor that a kernel made on the way. */
