@@ -43,9 +43,9 @@ const FASHION: SweepInput = {
   trainSizes: [null],
   testSize: 2000,
   epochs: null,
-  maxInputs: 96_000,
+  maxInputs: 40_000,
   inputsOf: {},
-  batchSize: 64,
+  batchSize: 32,
   offsetImages: 50,
   shiftTrain: false,
   workers: null,
@@ -152,16 +152,16 @@ Deno.test("shift-vit: training shifts are all there are, or as many pixels as th
   assertEquals(augmentationsOf("vit+zeroshift"), [{ name: "zero-shift", min: -3, max: 3, axes: "2d" }]);
 });
 
-Deno.test("shift-vit: the recipe for Fashion-MNIST warms up for a tenth of some 1500 steps", () => {
+Deno.test("shift-vit: the recipe for Fashion-MNIST warms up for a tenth of its 1250 steps", () => {
   const { train, normalize, shiftEval } = stagesOf("a-swin");
   const { optimizer, schedule, clip, batchSize, evaluateEvery, maxInputs, epochs } = train;
   const { learningRate, weightDecay, name } = optimizer as JsonObject;
   assertEquals([name, learningRate, weightDecay], ["adamw", 1e-3, 0.05]);
   const { name: rising, steps, schedule: falling } = schedule as JsonObject;
-  assertEquals([rising, steps, (falling as JsonObject).name], ["linear-warmup", 150, "cosine-annealing"]);
-  assertEquals([clip, batchSize, maxInputs, epochs], [{ norm: 1 }, 64, 96_000, null]);
-  // 1501 steps, since the last of an epoch takes fewer images: five evaluations, 301 steps apart, of 938 an epoch.
-  assertAlmostEquals(evaluateEvery as number, 301 / 938, 1e-12);
+  assertEquals([rising, steps, (falling as JsonObject).name], ["linear-warmup", 125, "cosine-annealing"]);
+  assertEquals([clip, batchSize, maxInputs, epochs], [{ norm: 1 }, 32, 40_000, null]);
+  // Five evaluations, 250 steps apart, of 1875 an epoch.
+  assertAlmostEquals(evaluateEvery as number, 250 / 1875, 1e-12);
   assertEquals(normalize, { mean: [0.286], std: [0.353] });
   assertEquals([shiftEval.offsets, shiftEval.images], ["all", 50]);
 });
