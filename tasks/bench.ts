@@ -24,6 +24,7 @@ import { type ChildSide, childSide } from "./bench/child_side.ts";
 import { compareJax, jaxProcess, type JaxRow, jaxText } from "./bench/compare_jax.ts";
 import { compareModels, type ModelRow, modelsText } from "./bench/compare_models.ts";
 import { compareOps, type OpRow, opsText } from "./bench/compare_ops.ts";
+import { compareTwins, type TwinRow, twinsText } from "./bench/compare_twins.ts";
 import { type Contender, measure, type Measured } from "./bench/contender.ts";
 import { JAX_CASES } from "./bench/jax_cases.ts";
 import { MODEL_CASES } from "./bench/model_cases.ts";
@@ -32,6 +33,7 @@ import { OPS } from "./bench/ops.ts";
 import { plainBase } from "./bench/plain_tfjs.ts";
 import { localSide, TURN_MS } from "./bench/side.ts";
 import { LEAST_ROUNDS, SIDE_MS } from "./bench/turns.ts";
+import { TWIN_CASES } from "./bench/twin_cases.ts";
 import { command } from "./command.ts";
 import { pickFlags } from "./common_flags.ts";
 import type { FlagValues, Usage } from "./flag.ts";
@@ -52,8 +54,9 @@ const USAGE = {
   summary:
     "Times one training step of each model of fmnist-adaptive, the making of its batch included, beside the base " +
     "model in plain TensorFlow.js; all take turns in one process. Then times whole steps model by model, in one thread " +
-    "and with two workers, then operations one by one, and then operations that @jax-js/jax has too; vanilla " +
-    "TensorFlow.js and @jax-js/jax take turns with ours in processes of their own. Run it with nothing else running: " +
+    "and with two workers, then steps of models beside those of their plain twins, then operations one by one, and then " +
+    "operations that @jax-js/jax has too; vanilla TensorFlow.js and @jax-js/jax take turns with ours in processes of " +
+    "their own. Run it with nothing else running: " +
     "all of it takes some minutes, most of them the others'.",
   flags: [
     {
@@ -81,10 +84,11 @@ const USAGE = {
     {
       name: "only",
       kind: "string",
-      choices: ["models", "ops", "jax"],
+      choices: ["models", "twins", "ops", "jax"],
       group: "Timing",
       help:
-        "Time the models alone, the ops alone, or what @jax-js/jax does too; all but fmnist-adaptive on the backend wasm.",
+        "Time the models alone, the models beside their plain twins, the ops, or what @jax-js/jax does too; all but " +
+        "fmnist-adaptive on the backend wasm.",
     },
     {
       name: "models",
@@ -110,6 +114,8 @@ const USAGE = {
     "Columns model by model: ms of a step, median and least over the rounds, and images a second at the median, for one",
     `thread and for ${WORKERS} workers; the speed-up by workers; vanilla's ms, and its ratio to each of ours in the same`,
     "round (higher is better); our tensors and bytes before and after. Images are random.",
+    "Columns of the twins: median ms of a step of a model of shift-vit, sized for Fashion-MNIST, and of its plain twin in the",
+    "same rounds, and their ratio (lower is better).",
     "Columns of the ops: ms of a run, median and least over the rounds, and GFLOPS at the median, ours and vanilla's;",
     "ratio of vanilla's ms to ours in the same round (higher is better); our tensors and bytes before and after. Vanilla",
     "composes gelu, layer-norm and the optimizers of its operations, and has no kernel for what shows a dash.",
@@ -150,13 +156,15 @@ await command(async (signal) => {
   }
   const models = isWasm && isAsked("models") ? await timeSteps(flags, signal) : [];
   if (models.length > 0) show(modelsText(models, WORKERS));
+  const twins = isWasm && isAsked("twins") ? await timeTwins(flags, signal) : [];
+  if (twins.length > 0) show(twinsText(twins));
   const ops = isWasm && isAsked("ops") ? await timeOps(flags, signal) : [];
   if (ops.length > 0) show(opsText(ops));
   const jax = isWasm && isAsked("jax") ? await timeJax(flags, signal) : [];
   if (jax.length > 0) show(jaxText(jax, navigator.hardwareConcurrency));
   if (flags.json) {
     const { batchSize } = flags;
-    const results = { task: "bench", backend, batchSize, leaked, results: rows, models, ops, jax };
+    const results = { task: "bench", backend, batchSize, leaked, results: rows, models, twins, ops, jax };
     console.log(JSON.stringify(results, null, 2));
   }
 });
@@ -169,9 +177,9 @@ function expectTogether({ backend, only, ops, models }: Flags): void {
     }
   }
   if (backend === "wasm") return;
-  if (only === "ops" || only === "jax" || ops !== undefined) {
+  if (only !== undefined && only !== "models" || ops !== undefined) {
     throw new UsageError(
-      `Ops are timed on the backend wasm, not ${backend}: leave out --backend. See --help.`,
+      `Twins and ops are timed on the backend wasm, not ${backend}: leave out --backend. See --help.`,
     );
   }
   const named = models?.find((name) => name !== ADAPTIVE);
@@ -238,6 +246,13 @@ async function timeSteps(
   } finally {
     await vanilla.end();
   }
+}
+
+async function timeTwins({ rounds, repeats }: Flags, signal: AbortSignal): Promise<TwinRow[]> {
+  const named = (which: "twin" | "plain") =>
+    TWIN_CASES.map((each) => ({ ...stepsHere(each[which]), name: each.name }));
+  const [twins, plain] = [localSide(named("twin"), STEPS_TURN), localSide(named("plain"), STEPS_TURN)];
+  return await compareTwins({ cases: TWIN_CASES, twins, plain, rounds, repeats }, signal);
 }
 
 async function timeOps({ ops: names, rounds, repeats }: Flags, signal: AbortSignal): Promise<OpRow[]> {

@@ -288,13 +288,13 @@ taskTest("refuses ops that there are not, and flags that leave nothing to time",
       [["--only", "models", "--ops", "exp"], "--only models and --ops exclude each other: give one of them."],
       [
         ["--only", "ops", "--backend", "cpu"],
-        "Ops are timed on the backend wasm, not cpu: leave out --backend.",
+        "Twins and ops are timed on the backend wasm, not cpu: leave out --backend.",
       ],
       [
         ["--ops", "exp", "--backend", "cpu"],
-        "Ops are timed on the backend wasm, not cpu: leave out --backend.",
+        "Twins and ops are timed on the backend wasm, not cpu: leave out --backend.",
       ],
-      [["--only", "op"], '--only: "op" is not one of models, ops, jax.'],
+      [["--only", "op"], '--only: "op" is not one of models, twins, ops, jax.'],
       [["--ops", "expo"], `--ops: "expo" is not one of ${OPS.map(({ name }) => name).join(", ")}.`],
     ] as const
   ) {
