@@ -139,6 +139,7 @@ export * from "./pipeline/report/patch_grid.ts";
 export type { Picture } from "./pipeline/report/png_library.ts";
 export * from "./pipeline/report/statistics.ts";
 export * from "./pipeline/report/table.ts";
+export * from "./pipeline/restore.ts";
 export * from "./pipeline/robustness.ts";
 export * from "./pipeline/shift_eval.ts";
 export * from "./pipeline/sweep.ts";

@@ -51,6 +51,7 @@ import { load } from "./load.ts";
 import { normalize } from "./normalize.ts";
 import type { Builder, Registry } from "./rebuild.ts";
 import { phaseStats } from "./phase_stats.ts";
+import { restore, type RestoreOptions } from "./restore.ts";
 import { robustness } from "./robustness.ts";
 import { shiftEval } from "./shift_eval.ts";
 import { svmProbe } from "./svm_probe.ts";
@@ -83,6 +84,8 @@ export const registry: Registry = {
         loss: make<Loss>("loss", loss),
         ...(schedule === undefined ? {} : { schedule: make<Schedule>("schedule", schedule) }),
       }),
+    restore: ({ model, ...options }, make) =>
+      restore(make<Architecture>("model", model), options as RestoreOptions),
     evaluate: ({ loss, protocol }, make) =>
       evaluate({
         loss: make<Loss>("loss", loss),

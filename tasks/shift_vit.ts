@@ -24,6 +24,7 @@ import { drawnOnce } from "./shift_vit/pictures.ts";
 import { type Preset, PRESET_NAMES, PRESETS, TRAINING_IMAGES } from "./shift_vit/presets.ts";
 import { sectionsOf } from "./shift_vit/report.ts";
 import shiftVit, { type SweepInput } from "./shift_vit/sweep.ts";
+import { trainedBefore } from "./shift_vit/trained_before.ts";
 import { JOBS_FLAG, SEED_FLAG, SEEDS_FLAG } from "./sweep/flags.ts";
 import { runSweepTask } from "./sweep/run_sweep_task.ts";
 
@@ -70,6 +71,16 @@ const USAGE = {
       kind: "boolean",
       group: "Models",
       help: `Train ${ABLATED.join(" and ")} with each adaptive module alone and with all but one, too.`,
+    },
+    {
+      name: "from",
+      kind: "string",
+      excludes: ["ablate", "train-sizes", "epochs", "max-inputs", "batch-size", "equal-time", "workers"],
+      placeholder: "RUN",
+      group: "Models",
+      help:
+        "Train nothing: examine the models of an earlier run, such as runs/shift-vit/version_1, all of them or those of " +
+        "--models and --seeds, perhaps on more images.",
     },
     JOBS_FLAG,
     {
@@ -146,12 +157,18 @@ ${columnsHelp()}`,
 await command(async (signal) => {
   const flags = parseFlags(USAGE, Deno.args);
   const preset: Preset = PRESETS[flags.preset];
-  const { epochs, maxInputs, data, workers, trainSizes } = flags;
+  const { epochs, maxInputs, data, workers, trainSizes, from } = flags;
+  const asked = flags.seeds ?? (flags.seed === undefined ? undefined : [flags.seed]);
+  const trained = from === undefined
+    ? null
+    : await trainedBefore(from, { models: flags.models && modelsOf(flags.models, false), seeds: asked });
   const dataset = flags.dataset ?? preset.dataset;
   const isLengthGiven = epochs !== undefined || maxInputs !== undefined;
   const input: SweepInput = {
     preset: flags.preset,
-    models: modelsOf(flags.models ?? preset.models, flags.ablate),
+    models: trained === null
+      ? modelsOf(flags.models ?? preset.models, flags.ablate)
+      : [...new Set(trained.map(({ model }) => model))],
     dataset,
     data: data ?? null,
     trainSizes: trainSizes === undefined
@@ -165,6 +182,7 @@ await command(async (signal) => {
     offsetImages: flags.offsetImages ?? preset.offsetImages,
     shiftTrain: flags.shiftTrain,
     workers: workers ?? null,
+    trained,
   };
   if (input.trainSizes.includes(null) && TRAINING_IMAGES[dataset] === undefined) {
     throw new UsageError(
@@ -177,8 +195,11 @@ await command(async (signal) => {
   const whole: SweepInput = flags.equalTime
     ? { ...input, inputsOf: await timed(input, flags, signal) }
     : input;
-  const seeds = flags.seeds ?? (flags.seed === undefined ? preset.seeds : [flags.seed]);
-  const adjustments = { seeds: [...new Set(seeds)], backend: flags.backend };
+  const adjustments = {
+    // Models that were trained before have their seeds.
+    ...trained === null ? { seeds: [...new Set(asked ?? preset.seeds)] } : {},
+    backend: flags.backend,
+  };
   const once = drawnOnce();
   await runSweepTask({
     task: TASK,
@@ -230,10 +251,12 @@ async function timed(
   }
 }
 
-function introOf({ shiftTrain, maxInputs, epochs }: SweepInput, equalTime: boolean): string {
+function introOf({ shiftTrain, maxInputs, epochs, trained }: SweepInput, equalTime: boolean): string {
   const length = maxInputs === null ? `${epochs} epochs` : `${maxInputs} training images`;
   return [
-    equalTime
+    trained !== null
+      ? "The models were trained before, by an earlier run."
+      : equalTime
       ? `The first model sees ${length}, the others as many as make the same training time: steps were timed before, alone.`
       : `Every model sees ${length}.`,
     ...shiftTrain

@@ -23,6 +23,7 @@ import { type Normalization, normalize } from "../../pipeline/normalize.ts";
 import { type PhasesCounted, phaseStats } from "../../pipeline/phase_stats.ts";
 import { pipe, type Stage } from "../../pipeline/pipe.ts";
 import type { Trained } from "../../pipeline/records.ts";
+import { restore } from "../../pipeline/restore.ts";
 import { type Challenged, robustness } from "../../pipeline/robustness.ts";
 import { type Shifted, shiftEval } from "../../pipeline/shift_eval.ts";
 import { tokenize } from "../../pipeline/tokenize.ts";
@@ -50,6 +51,8 @@ export interface Settings extends LoadSizes {
   readonly recipe: Recipe;
   /** Threads that share each batch. */
   readonly workers: number | undefined;
+  /** Address of the weights of the model, if it was trained before. */
+  readonly weights: string | undefined;
 }
 
 /** All that is found out about a model. */
@@ -67,7 +70,7 @@ const EVALUATIONS = 5;
 /** The places of the pairs of shifts in the results of `shiftEval`. */
 export const PAIRS = { circular: 0, circularSmall: 1, zeroSmall: 2 } as const;
 
-/** Trains a model and puts it under every kind of shift. */
+/** Trains a model, or takes one that was trained before, and puts it under every kind of shift. */
 export function pipelineOf(model: NamedModel, settings: Settings): Stage<void, Examined> {
   const { averaged, size } = model;
   const seen = averaged === 1 ? training(model, settings) : pipe(
@@ -102,14 +105,18 @@ export function training(
   { architecture, tokenizer, augmentations }: NamedModel,
   settings: Settings,
 ): Stage<void, Trained> {
-  const { recipe, epochs, maxInputs, batchSize, workers } = settings;
-  const { steps, stepsAnEpoch } = lengthOf(settings);
+  const { recipe, epochs, maxInputs, batchSize, workers, weights } = settings;
   const flips = recipe.flip ? [randomHorizontalFlip()] : [];
-  return pipe(
+  const tokenized = pipe(
     load(settings.dataset, settings),
     normalize(settings.normalization),
     augment(...flips, ...augmentations),
     tokenize(tokenizer),
+  );
+  if (weights !== undefined) return pipe(tokenized, restore(architecture, { weights }));
+  const { steps, stepsAnEpoch } = lengthOf(settings);
+  return pipe(
+    tokenized,
     train(architecture, {
       optimizer: optimizerOf(recipe),
       schedule: scheduleOf(settings),

@@ -15,6 +15,16 @@ import { type Examined, pipelineOf, type Settings } from "./pipeline.ts";
 import { normalizationOf, type Preset, type PresetName, PRESETS, TRAINING_IMAGES } from "./presets.ts";
 import { shiftedDataset } from "./shifted_dataset.ts";
 
+/** A model that was trained before. Plain data. */
+export type TrainedBefore = {
+  /** Its name. */
+  readonly model: string;
+  /** The seed that it was trained from. */
+  readonly seed: number;
+  /** Address of its weights. */
+  readonly weights: string;
+};
+
 /** What the task is asked for, with what the preset says in the place of what is not given. Plain data. */
 export type SweepInput = {
   /** Which sizes and recipes. */
@@ -43,19 +53,32 @@ export type SweepInput = {
   readonly shiftTrain: boolean;
   /** Threads that share each batch. */
   readonly workers: number | null;
+  /** Models that were trained before, which are only to be examined; `null` to train them. */
+  readonly trained: readonly TrainedBefore[] | null;
 };
 
 /** Sweep of the models that are asked for; the argument is a {@linkcode SweepInput}. */
 export default function shiftVit(input: SweepInput): Sweep {
   const images = datasetsBySize(input);
-  const experiment = (model: string, trainSize: number | null) => {
+  const experiment = (model: string, trainSize: number | null, weights?: string) => {
     const named = modelOf(model, input);
-    return pipelineOf(named, settingsOf(model, named, trainSize, input, images(named.size)));
+    const settings = settingsOf(model, named, trainSize, input, images(named.size));
+    return pipelineOf(named, { ...settings, weights });
   };
   const columns = (record: Examined, { values }: { readonly values: { readonly model: string } }) =>
     columnsOf(parseModelName(values.model), record);
   const shared = { name: "shift-vit", otherNumbers: false, columns, details: detailsOf } as const;
-  const { models, trainSizes } = input;
+  const { models, trainSizes, trained } = input;
+  if (trained !== null) {
+    const weightsOf = (model: string, seed: number) =>
+      trained.find((each) => each.model === model && each.seed === seed)?.weights;
+    return defineSweep({
+      ...shared,
+      axes: { model: models, seed: [...new Set(trained.map(({ seed }) => seed))] },
+      filter: ({ model, seed }) => weightsOf(model, seed) !== undefined,
+      pipeline: ({ model, seed }) => experiment(model, trainSizes[0], weightsOf(model, seed)),
+    });
+  }
   // An axis only where there is more than one value: names of cells say what differs.
   if (trainSizes.length === 1) {
     return defineSweep({
@@ -98,6 +121,7 @@ export function settingsOf(
     offsetImages: input.offsetImages,
     recipe: architecture.name.startsWith("resnet") ? preset.resnets : preset.transformers,
     workers: input.workers ?? undefined,
+    weights: undefined,
   };
 }
 

@@ -102,6 +102,33 @@ Deno.test({
         assertStringIncludes(page, `${name}: consistency`);
       }
       assert(!page.includes(">Training images</h2>"));
+
+      // The same models, examined again: nothing is trained, and what is asked again is answered alike.
+      const again = await runTask(
+        "tasks/shift_vit.ts",
+        ["--preset", "quick", "--from", folder, "--models", "resnet18-aps,a-vit", ...sizes.slice(0, 4)]
+          .concat(
+            ["--offset-images", "3", "--dataset", "synthetic", "--out", out, "--json", "--quiet"],
+          ),
+        { seconds: 300 },
+      );
+      assertEquals([again.code, again.stderr], [0, ""]);
+      const examined: JsonObject[] = JSON.parse(again.stdout).results;
+      assertEquals(examined.map(({ model }) => model).sort(), ["a-vit", "resnet18-aps"]);
+      for (const row of examined) {
+        assertEquals([row.train_loss, row.inputs, row.offset_images, row.c_cons], [null, 0, 3, 1]);
+        const before = rowOf(row.model as string);
+        const same = [
+          "val_acc",
+          "val_loss",
+          "s_cons",
+          "mean_shift_acc",
+          "erase_acc",
+          "noise_acc",
+          "gap_tokens",
+        ];
+        for (const column of same) assertEquals(row[column], before[column], `${row.model}: ${column}`);
+      }
     }),
 });
 
@@ -170,6 +197,7 @@ Deno.test({
       [["--models", "vit", "--ablate"], /--ablate takes a-vit and a-swin apart/],
       [["--dataset", "folder:somewhere"], /give --train-size N/],
       [["--preset", "cifar10", "--equal-time", "--train-sizes", "10,20"], /give --max-inputs/],
+      [["--from", "run", "--epochs", "2"], /--from and --epochs exclude each other/],
     ];
     for (const [flags, message] of cases) {
       const { code, stderr } = await runTask("tasks/shift_vit.ts", flags);

@@ -49,6 +49,7 @@ const FASHION: SweepInput = {
   offsetImages: 50,
   shiftTrain: false,
   workers: null,
+  trained: null,
 };
 
 const CIFAR: SweepInput = {
