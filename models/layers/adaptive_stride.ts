@@ -13,8 +13,7 @@ import type { ApplyOptions } from "../model.ts";
 import { circularPad } from "./circular_pad.ts";
 import type { Padding, Pair } from "./conv2d.ts";
 import { mixPhases, phaseWeights } from "./mix_phases.ts";
-import { type PhaseChoice, phaseOfMostEnergy, type Stride } from "./phases.ts";
-import { expectDivides } from "./polyphase_downsample.ts";
+import { expectDivides, type PhaseChoice, phaseOfMostEnergy, type Stride } from "./phases.ts";
 
 /** A square window and how it slides. */
 export interface SlidingWindow {

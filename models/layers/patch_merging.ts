@@ -17,8 +17,7 @@ import { linear } from "../backend/ops/linear.ts";
 import { type Tensor, tf } from "../backend/tf.ts";
 import { initNormal } from "./initial_values.ts";
 import { initLayerNorm, layerNorm, type LayerNormParams } from "./layer_norm.ts";
-import { choosePhase, type PhaseChoice } from "./phases.ts";
-import { expectDivides } from "./polyphase_downsample.ts";
+import { choosePhase, expectDivides, type PhaseChoice, tieExponent } from "./phases.ts";
 import { powers } from "./powers.ts";
 import { type RowsColumns, toWindows } from "./window_partition.ts";
 
@@ -129,7 +128,7 @@ function chooseGrid(
     const perImage = batch === 0 ? 0 : merged.size / phases.length / batch;
     const energies = (p: number) =>
       tf.transpose(tf.sum(tf.reshape(powers(merged, p), [phases.length, batch, perImage]), 2));
-    const choice = choosePhase(energies(p), energies(p === 4 ? 3 : 4), stride);
+    const choice = choosePhase(energies(p), energies(tieExponent(p)), stride);
     return [choice.row, choice.column, choice.gap];
   });
   return { row, column, gap };

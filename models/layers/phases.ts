@@ -8,6 +8,7 @@
  * @module
  */
 
+import { PolyphaseError } from "../../pipeline/errors.ts";
 import { detached } from "../backend/ops/differentiable.ts";
 import { polyphaseEnergies } from "../backend/ops/polyphase_energies.ts";
 import { type Tensor, tf } from "../backend/tf.ts";
@@ -37,6 +38,11 @@ export function phaseEnergies(x: Tensor, stride: Stride, p = 2): Tensor {
   return polyphaseEnergies(x, stride, p);
 }
 
+/** The exponent of the energy that settles ties of that with exponent `p`: another one, and quick to work out. */
+export function tieExponent(p: number): number {
+  return p === 4 ? 3 : 4;
+}
+
 /**
  * The polyphase of most energy `Σ |x|^p`. Ties are settled by the energy of another exponent.
  *
@@ -45,7 +51,7 @@ export function phaseEnergies(x: Tensor, stride: Stride, p = 2): Tensor {
 export function phaseOfMostEnergy(x: Tensor, stride: Stride, p = 2): PhaseChoice {
   return tf.tidy(() => {
     const [energies, ties] = detached(() =>
-      [p, p === 4 ? 3 : 4].map((each) => phaseEnergies(x, stride, each))
+      [p, tieExponent(p)].map((each) => phaseEnergies(x, stride, each))
     );
     return choosePhase(energies, ties, stride);
   });
@@ -76,4 +82,21 @@ export function choosePhase(energies: Tensor, ties: Tensor, [, columns]: Stride)
     return [row, tf.sub(phase, tf.mul(row, columns)), tf.squeeze(gap, [1])];
   });
   return { row, column, gap };
+}
+
+/**
+ * Holds that a stride divides a map `[batch, height, width, channels]`: otherwise a circular shift does not permute the
+ * polyphases.
+ *
+ * @param owner who asks, for the message
+ * @throws {PolyphaseError} if it does not
+ */
+export function expectDivides(owner: string, x: Tensor, [rows, columns]: Stride): void {
+  const [, height, width] = x.shape as [number, number, number, number];
+  if (height % rows === 0 && width % columns === 0) return;
+  const better = (length: number, step: number) => Math.max(1, Math.round(length / step)) * step;
+  throw new PolyphaseError(
+    `${owner} got a map of ${height}×${width} and stride ${rows}×${columns}, expected a stride that divides it: make the ` +
+      `map ${better(height, rows)}×${better(width, columns)}`,
+  );
 }

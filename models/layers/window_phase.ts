@@ -13,8 +13,7 @@
 import { PolyphaseError } from "../../pipeline/errors.ts";
 import { detached } from "../backend/ops/differentiable.ts";
 import { type Tensor, tf } from "../backend/tf.ts";
-import { choosePhase, type PhaseChoice, phaseEnergies } from "./phases.ts";
-import { expectDivides } from "./polyphase_downsample.ts";
+import { choosePhase, expectDivides, type PhaseChoice, phaseEnergies, tieExponent } from "./phases.ts";
 import { powers } from "./powers.ts";
 import type { RowsColumns } from "./window_partition.ts";
 
@@ -79,7 +78,7 @@ export function windowPhase(
   }
   const [row, column, gap] = detached(() => {
     const energies = windowEnergies(x, window, stride, p, taper);
-    const ties = windowEnergies(x, window, stride, p === 4 ? 3 : 4, "hann");
+    const ties = windowEnergies(x, window, stride, tieExponent(p), "hann");
     const choice = choosePhase(energies, ties, stride);
     return [choice.row, choice.column, choice.gap];
   });

@@ -7,8 +7,8 @@
 import type { Images, Split } from "../../datasets/dataset.ts";
 import { selectBackend } from "../../models/backend/select.ts";
 import { type Tensor, tf } from "../../models/backend/tf.ts";
-import { polyphaseDownsample, subsample } from "../../models/layers/polyphase_downsample.ts";
-import { rollImages } from "../../models/layers/roll_images.ts";
+import { polyphaseDownsample, subsample } from "../models/layers/polyphase_reference.ts";
+import { roll } from "../../models/backend/ops/roll.ts";
 import type { Architecture, Model, Params } from "../../models/model.ts";
 import { disposeParams, flatten, unflatten } from "../../models/params.ts";
 import type { Tokenizer } from "../../models/tokenizers/tokenizer.ts";
@@ -85,7 +85,7 @@ export function circularMaps(adaptive: boolean): Architecture {
         const { weight, taps } = params as { weight: Tensor; taps: Tensor };
         const [height, width] = grid.shape;
         const x = tf.reshape(tokens, [-1, height, width, 1]);
-        const near = rollImages(x, tf.tensor1d([1]), tf.tensor1d([2]));
+        const near = roll(x, tf.tensor1d([1]), tf.tensor1d([2]));
         const y = tf.reshape(
           tf.matMul(tf.reshape(tf.concat([x, near], 3), [-1, 2]), taps),
           [-1, height, width, 4],

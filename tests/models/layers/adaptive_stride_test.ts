@@ -17,7 +17,7 @@ import {
   windowsOf,
 } from "../../../models/layers/adaptive_stride.ts";
 import { conv2d } from "../../../models/layers/conv2d.ts";
-import { rollImages } from "../../../models/layers/roll_images.ts";
+import { roll } from "../../../models/backend/ops/roll.ts";
 import { PolyphaseError } from "../../../pipeline/errors.ts";
 import { keyOf, normal } from "../../../pipeline/random.ts";
 import { relativeError } from "../../golden.ts";
@@ -95,7 +95,7 @@ Deno.test("strided: a shift of the map shifts what an adaptive grid makes of it,
     const [one, weight] = [random(3, [1, 4, 6, 2]), random(4, [3, 3, 2, 2])];
     const offsets = Array.from({ length: 24 }, (_, index) => [Math.floor(index / 6), index % 6]);
     const [rows, columns] = [0, 1].map((axis) => tf.tensor1d(offsets.map((offset) => offset[axis])));
-    const x = rollImages(tf.tile(one, [24, 1, 1, 1]), rows, columns);
+    const x = roll(tf.tile(one, [24, 1, 1, 1]), rows, columns);
     const slide = (map: Tensor, placing: Parameters<typeof conv2d>[2]) => conv2d({ weight }, map, placing);
     const { output, choice } = strided(x, WINDOW, slide, { p: 3 });
     const pixels = output.arraySync() as number[][][][];
@@ -120,7 +120,7 @@ Deno.test("strided: a shift of the map shifts what an adaptive grid makes of it,
     const other = { row: tf.ones([24]), column: tf.zeros([24]), gap: tf.zeros([24]) };
     const given = strided(x, WINDOW, slide, { choice: other });
     assertEquals(given.choice, other);
-    const moved = strided(rollImages(x, other.row, other.column), { ...WINDOW, adaptive: false }, slide);
+    const moved = strided(roll(x, other.row, other.column), { ...WINDOW, adaptive: false }, slide);
     assert(relativeError(given.output.dataSync(), moved.output.dataSync()) < 1e-6);
   });
 });

@@ -19,7 +19,7 @@ import {
   downsampleSize,
   initDownsample,
 } from "../../../models/layers/downsample.ts";
-import { polyphaseDownsample, takePhase } from "../../../models/layers/polyphase_downsample.ts";
+import { polyphaseDownsample, takePhase } from "./polyphase_reference.ts";
 import { applyResidualBlock, initResidualBlock } from "../../../models/layers/residual_block.ts";
 import { unflatten } from "../../../models/params.ts";
 import { keyOf } from "../../../pipeline/random.ts";

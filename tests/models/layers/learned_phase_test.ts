@@ -17,8 +17,8 @@ import {
 } from "../../../models/layers/learned_phase.ts";
 import { mixPhases, phaseWeights } from "../../../models/layers/mix_phases.ts";
 import type { Stride } from "../../../models/layers/phases.ts";
-import { takePhase } from "../../../models/layers/polyphase_downsample.ts";
-import { rollImages } from "../../../models/layers/roll_images.ts";
+import { takePhase } from "./polyphase_reference.ts";
+import { roll } from "../../../models/backend/ops/roll.ts";
 import { unflatten } from "../../../models/params.ts";
 import { keyOf } from "../../../pipeline/random.ts";
 import { difference, randomMap } from "./padding_maps.ts";
@@ -106,7 +106,7 @@ Deno.test("phaseLogits: a shift permutes them", async () => {
     const still = phaseLogits(params, x, STRIDE).arraySync() as number[][];
     for (let dy = 0; dy < SHAPE[1]; dy++) {
       for (let dx = 0; dx < SHAPE[2]; dx++) {
-        const moved = phaseLogits(params, rollImages(x, tf.tensor1d([dy]), tf.tensor1d([dx])), STRIDE);
+        const moved = phaseLogits(params, roll(x, tf.tensor1d([dy]), tf.tensor1d([dx])), STRIDE);
         (moved.arraySync() as number[][]).forEach((logits, b) =>
           logits.forEach((logit, phase) => {
             const from = (Math.floor(phase / 3) + dy) % 2 * 3 + (phase + dx) % 3;

@@ -14,7 +14,7 @@ import {
   patchMerging,
   type PatchMergingParams,
 } from "../../../models/layers/patch_merging.ts";
-import { rollImages } from "../../../models/layers/roll_images.ts";
+import { roll } from "../../../models/backend/ops/roll.ts";
 import { PolyphaseError } from "../../../pipeline/errors.ts";
 import { keyOf, normal } from "../../../pipeline/random.ts";
 import { relativeError } from "../../golden.ts";
@@ -119,11 +119,11 @@ Deno.test("patch merging: on a chosen grid it follows every shift, on a fixed on
         let misses = 0;
         for (let place = 0; place < height * width; place++) {
           const [dy, dx] = [tf.tensor1d([Math.floor(place / width)]), tf.tensor1d([place % width])];
-          const made = patchMerging(params, rollImages(x, dy, dx), { norm, energy }).output;
+          const made = patchMerging(params, roll(x, dy, dx), { norm, energy }).output;
           const errors = (made.unstack() as Tensor[]).map((image, b) =>
             Math.min(...Array.from({ length: 6 }, (_, q) => {
               const one = plain.slice([b, 0, 0, 0], [1, -1, -1, -1]);
-              const moved = rollImages(one, tf.tensor1d([Math.floor(q / 3)]), tf.tensor1d([q % 3]));
+              const moved = roll(one, tf.tensor1d([Math.floor(q / 3)]), tf.tensor1d([q % 3]));
               return relativeError(image.dataSync(), moved.dataSync());
             }))
           );
@@ -149,9 +149,9 @@ Deno.test("patch merging: the gradient goes through the chosen grid", async () =
       );
     const { row, column } = patchMerging(params, x, { norm: "before", energy: 2 }).choice!;
     const [dx, dw] = tf.grads(loss({ energy: 2 }))([x, params.reduction.weight]);
-    const [moved, sameDw] = tf.grads(loss({}))([rollImages(x, row, column), params.reduction.weight]);
+    const [moved, sameDw] = tf.grads(loss({}))([roll(x, row, column), params.reduction.weight]);
     assert(row.dataSync().some((at) => at > 0) || column.dataSync().some((at) => at > 0));
-    assert(relativeError(dx.dataSync(), rollImages(moved, tf.neg(row), tf.neg(column)).dataSync()) < 1e-5);
+    assert(relativeError(dx.dataSync(), roll(moved, tf.neg(row), tf.neg(column)).dataSync()) < 1e-5);
     assert(relativeError(dw.dataSync(), sameDw.dataSync()) < 1e-5);
   });
 });

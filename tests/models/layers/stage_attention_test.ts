@@ -22,7 +22,7 @@ import {
   type MultiscaleBlock,
   multiscaleBlock,
 } from "../../../models/layers/multiscale_block.ts";
-import { rollImages } from "../../../models/layers/roll_images.ts";
+import { roll } from "../../../models/backend/ops/roll.ts";
 import type { Params } from "../../../models/model.ts";
 import { disposeParams, flatten, unflatten } from "../../../models/params.ts";
 import { foldIn, keyOf, normal } from "../../../pipeline/random.ts";
@@ -36,7 +36,7 @@ function shiftedMap(seed: number): Tensor {
     const one = tf.tensor(normal(keyOf(seed), SHIFTS * EMBED), [1, HEIGHT, WIDTH, EMBED]);
     const at = tf.range(0, SHIFTS);
     const rows = tf.floor(tf.div(tf.add(at, 0.5), WIDTH));
-    return rollImages(tf.tile(one, [SHIFTS, 1, 1, 1]), rows, tf.sub(at, tf.mul(rows, WIDTH)));
+    return roll(tf.tile(one, [SHIFTS, 1, 1, 1]), rows, tf.sub(at, tf.mul(rows, WIDTH)));
   });
 }
 
@@ -96,7 +96,7 @@ for (const adaptive of [false, true]) {
       assertEquals(shiftsKept(made), adaptive ? SHIFTS : 1);
       if (!adaptive) return;
       // The map does not move: what was at a pixel stays with it.
-      const back = rollImages(
+      const back = roll(
         tf.tile(tf.slice(made, [0, 0, 0, 0], [1, -1, -1, -1]), [2, 1, 1, 1]),
         tf.tensor1d([0, 1]),
         tf.tensor1d([0, 2]),

@@ -7,7 +7,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { selectBackend } from "../../../models/backend/select.ts";
 import { type Tensor, tf } from "../../../models/backend/tf.ts";
-import { rollImages } from "../../../models/layers/roll_images.ts";
+import { roll } from "../../../models/backend/ops/roll.ts";
 import { type AdaptiveEnergy, windowPhase } from "../../../models/layers/window_phase.ts";
 import { PolyphaseError } from "../../../pipeline/errors.ts";
 import { keyOf, normal } from "../../../pipeline/random.ts";
@@ -97,7 +97,7 @@ function expectFollows(x: Tensor, energy: AdaptiveEnergy): void {
   for (let dy = 0; dy < HEIGHT; dy++) {
     for (let dx = 0; dx < WIDTH; dx++) {
       tf.tidy(() => {
-        const moved = windowPhase(rollImages(x, tf.tensor1d([dy]), tf.tensor1d([dx])), WINDOW, energy);
+        const moved = windowPhase(roll(x, tf.tensor1d([dy]), tf.tensor1d([dx])), WINDOW, energy);
         for (let b = 0; b < BATCH; b++) {
           assertEquals(moved.row.dataSync()[b], modulo(rows[b] - dy, 3), `row of image ${b} at ${dy}, ${dx}`);
           assertEquals(

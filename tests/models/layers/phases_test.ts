@@ -1,5 +1,5 @@
 /**
- * Rolls, polyphases and the choice among them: against plain loops, and under every shift.
+ * Polyphases and the choice among them: against plain loops, and under every shift.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { type BackendName, selectBackend } from "../../../models/backend/select.ts";
 import { type Tensor, tf } from "../../../models/backend/tf.ts";
-import { choosePhase, phaseEnergies } from "../../../models/layers/phases.ts";
-import { polyphaseDownsample, subsample, takePhase } from "../../../models/layers/polyphase_downsample.ts";
-import { rollImages } from "../../../models/layers/roll_images.ts";
+import { choosePhase, expectDivides, phaseEnergies, tieExponent } from "../../../models/layers/phases.ts";
+import { polyphaseDownsample } from "./polyphase_reference.ts";
+import { roll } from "../../../models/backend/ops/roll.ts";
 import { PolyphaseError } from "../../../pipeline/errors.ts";
 import { keyOf, normal } from "../../../pipeline/random.ts";
 
@@ -20,52 +20,8 @@ const random = (seed: number, shape: readonly number[] = SHAPE): Tensor =>
   tf.tensor(normal(keyOf(seed), shape.reduce((product, each) => product * each, 1)), [...shape]);
 const at = (values: ArrayLike<number>, b: number, y: number, x: number, c: number) =>
   values[((b * HEIGHT + y) * WIDTH + x) * CHANNELS + c];
-const modulo = (value: number, length: number) => ((value % length) + length) % length;
 
 for (const backend of ["wasm", "cpu"] satisfies BackendName[]) {
-  Deno.test(`rollImages: reads from the offset on, around the border (${backend})`, async () => {
-    await selectBackend(backend);
-    const before = tf.memory().numTensors;
-    tf.tidy(() => {
-      const x = random(1);
-      const [rows, columns] = [[0, 5, -1], [2, -7, 6]];
-      const out = rollImages(x, tf.tensor1d(rows), tf.tensor1d(columns)).dataSync();
-      const values = x.dataSync();
-      for (let b = 0; b < BATCH; b++) {
-        for (let y = 0; y < HEIGHT; y++) {
-          for (let column = 0; column < WIDTH; column++) {
-            for (let c = 0; c < CHANNELS; c++) {
-              const from = at(values, b, modulo(y + rows[b], HEIGHT), modulo(column + columns[b], WIDTH), c);
-              assertEquals(at(out, b, y, column, c), from);
-            }
-          }
-        }
-      }
-      // One offset for all images.
-      const same = rollImages(x, tf.tensor1d([1]), tf.tensor1d([-2]));
-      const each = rollImages(x, tf.tensor1d([1, 1, 1]), tf.tensor1d([-2, -2, -2]));
-      assertEquals(same.dataSync(), each.dataSync());
-      assertEquals(rollImages(tf.zeros([0, 2, 2, 1]), tf.tensor1d([]), tf.tensor1d([])).shape, [0, 2, 2, 1]);
-    });
-    assertEquals(tf.memory().numTensors, before);
-  });
-
-  Deno.test(`rollImages: the gradient is rolled back, and has derivatives of its own (${backend})`, async () => {
-    await selectBackend(backend);
-    tf.tidy(() => {
-      const [x, weight] = [random(2), random(3)];
-      const [rows, columns] = [tf.tensor1d([1, 2, 3]), tf.tensor1d([5, 0, -1])];
-      const loss = (each: Tensor) =>
-        tf.sum(tf.mul(weight, tf.square(rollImages(each, rows, columns)))).asScalar();
-      const expected = tf.mul(tf.mul(x, 2), rollImages(weight, tf.neg(rows), tf.neg(columns)));
-      const gradient = tf.grad(loss)(x);
-      assertEquals([...gradient.dataSync()], [...expected.dataSync()]);
-      const second = tf.grad((each) => tf.sum(tf.grad(loss)(each)))(x);
-      const twice = tf.mul(2, rollImages(weight, tf.neg(rows), tf.neg(columns)));
-      second.dataSync().forEach((value, place) => assertAlmostEquals(value, twice.dataSync()[place], 1e-6));
-    });
-  });
-
   Deno.test(`polyphases: energies, and the best of them at every shift (${backend})`, async () => {
     await selectBackend(backend);
     tf.tidy(() => {
@@ -98,7 +54,7 @@ for (const backend of ["wasm", "cpu"] satisfies BackendName[]) {
       const plain = output.arraySync() as number[][][][];
       for (let dy = 0; dy < HEIGHT; dy++) {
         for (let dx = 0; dx < WIDTH; dx++) {
-          const shifted = rollImages(x, tf.tensor1d([dy]), tf.tensor1d([dx]));
+          const shifted = roll(x, tf.tensor1d([dy]), tf.tensor1d([dx]));
           const made = polyphaseDownsample(shifted, stride).output.arraySync() as number[][][][];
           made.forEach((image, b) => {
             const isShift = [0, 1].some((qy) =>
@@ -134,21 +90,18 @@ for (const backend of ["wasm", "cpu"] satisfies BackendName[]) {
   });
 }
 
-Deno.test("takePhase and subsample: every n-th pixel, with a gradient; a stride that does not divide is refused", async () => {
+Deno.test("a stride that does not divide the map is refused, with a map that it divides", async () => {
   await selectBackend("wasm");
   tf.tidy(() => {
-    const x = random(5);
-    const kept = subsample(x, [2, 3]).arraySync() as number[][][][];
-    const values = x.dataSync();
-    assertEquals(kept[2][1][1], [0, 1].map((c) => at(values, 2, 2, 3, c)));
-    const moved = takePhase(x, { row: tf.tensor1d([1, 1, 1]), column: tf.tensor1d([2, 2, 2]) }, [2, 3]);
-    assertEquals((moved.arraySync() as number[][][][])[2][1][1], [0, 1].map((c) => at(values, 2, 3, 5, c)));
-    const gradient = tf.grad((each) => tf.sum(subsample(each, [2, 3])))(x);
-    assertEquals(tf.sum(gradient).dataSync()[0], BATCH * 4 * CHANNELS);
     assertThrows(
-      () => polyphaseDownsample(x, [3, 4]),
+      () => expectDivides("strided", random(5), [3, 4]),
       PolyphaseError,
-      "map of 4×6 and stride 3×4, expected a stride that divides it: make the map 3×8",
+      "strided got a map of 4×6 and stride 3×4, expected a stride that divides it: make the map 3×8",
     );
+    expectDivides("strided", random(5), [2, 3]);
   });
+});
+
+Deno.test("the exponent that settles ties is another one", () => {
+  for (const p of [1.5, 2, 3, 4, 5]) assert(tieExponent(p) !== p);
 });
