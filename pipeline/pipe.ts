@@ -19,6 +19,8 @@
  */
 
 import { type Backend, type BackendName, selectBackend, tensorEngine } from "../models/backend/select.ts";
+import type { Params } from "../models/model.ts";
+import { disposeParams } from "../models/params.ts";
 import { AbortedError, PolyphaseError } from "./errors.ts";
 import { fingerprint, type JsonObject } from "./json.ts";
 import { foldIn, type Key, keyOf } from "./random.ts";
@@ -323,20 +325,34 @@ export function pipeOf(parts: readonly AnyStage[]): Pipeline<unknown, unknown> {
   const joined = stage("pipeline", config, async (input: unknown, run: Run) => {
     const seen = new Map<string, number>();
     let record = input;
-    for (const each of stages) {
-      if (run.signal.aborted) {
-        throw new AbortedError(`Stopped before stage "${each.name}": resume to go on from there`);
+    try {
+      for (const each of stages) {
+        if (run.signal.aborted) {
+          throw new AbortedError(`Stopped before stage "${each.name}": resume to go on from there`);
+        }
+        // Keys come from names, not places: putting a stage in does not change what chance gives the others.
+        const nth = seen.get(each.name) ?? 0;
+        seen.set(each.name, nth + 1);
+        const key = foldIn(run.key, nth === 0 ? each.name : `${each.name}#${nth}`);
+        record = await (each as Stage<unknown, unknown>)(record, { ...run, key });
       }
-      // Keys come from names, not places: putting a stage in does not change what chance gives the others.
-      const nth = seen.get(each.name) ?? 0;
-      seen.set(each.name, nth + 1);
-      const key = foldIn(run.key, nth === 0 ? each.name : `${each.name}#${nth}`);
-      record = await (each as Stage<unknown, unknown>)(record, { ...run, key });
+      return record;
+    } catch (cause) {
+      // A model that was trained here is in no one's hands where a later stage fails.
+      const params = trainedParams(record);
+      if (params !== undefined && params !== trainedParams(input)) disposeParams(params);
+      throw cause;
     }
-    return record;
   });
   return Object.defineProperty(joined, "stages", { value: stages, enumerable: true }) as Pipeline<
     unknown,
     unknown
   >;
+}
+
+/** The parameters in a record of kind `trained`. */
+function trainedParams(record: unknown): Params | undefined {
+  if (typeof record !== "object" || record === null) return undefined;
+  const { kind, params } = record as { readonly kind?: unknown; readonly params?: Params };
+  return kind === "trained" ? params : undefined;
 }

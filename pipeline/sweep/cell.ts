@@ -8,15 +8,7 @@ import type { Params } from "../../models/model.ts";
 import { disposeParams } from "../../models/params.ts";
 import { encodeModel } from "../checkpoint.ts";
 import type { Json, JsonObject } from "../json.ts";
-import {
-  type AnyStage,
-  type CheckpointStore,
-  pipeOf,
-  run,
-  type RunOptions,
-  type Stage,
-  stage,
-} from "../pipe.ts";
+import { type CheckpointStore, pipeOf, run, type RunOptions, type Stage } from "../pipe.ts";
 import type { Trained } from "../records.ts";
 import type { CellFacts, CellResult, CellServices, CellStore, SweepRow } from "../sweep.ts";
 import { finiteRow, standardRow } from "./row.ts";
@@ -34,7 +26,7 @@ export interface Extracts<O> {
 /** The file that holds a cell's trained model. */
 const MODEL_FILE = "model.safetensors";
 
-/** Runs a cell, keeps its model, frees its parameters, also where a stage fails, and gives back what is to be known of it. */
+/** Runs a cell, keeps its model, frees its parameters and gives back what is to be known of it. */
 export async function runCell<O>(
   pipeline: Stage<void, O>,
   options: Pick<RunOptions, "seed" | "backend">,
@@ -42,10 +34,8 @@ export async function runCell<O>(
   { store, signal, progress }: CellServices,
   { otherNumbers, columns, details }: Extracts<O>,
 ): Promise<CellResult> {
-  let reached: unknown;
+  const record = await run(pipeline, { ...options, signal, progress, checkpoints: checkpointsIn(store) });
   try {
-    const watched = watch(pipeline, (record) => reached = record);
-    const record = await run(watched, { ...options, signal, progress, checkpoints: checkpointsIn(store) });
     const standard = standardRow(record, { slug, values, seed }, otherNumbers);
     const row = finiteRow({ ...standard, ...await columns(record) });
     const kept = await details(record);
@@ -57,21 +47,8 @@ export async function runCell<O>(
     }
     return { slug, values, seed, row, history: isTrained(record) ? record.history : [], details: kept };
   } finally {
-    if (hasParams(reached)) disposeParams(reached.params);
+    if (hasParams(record)) disposeParams(record.params);
   }
-}
-
-/** The same pipeline; `see` is told the record after each stage, since nothing comes of a pipeline whose stage fails. */
-function watch<O>(pipeline: Stage<void, O>, see: (record: unknown) => void): Stage<void, O> {
-  const watched = (each: AnyStage): AnyStage =>
-    stage(each.name, each.config, async (input: never, run) => {
-      const record = await each(input, run);
-      see(record);
-      return record;
-    });
-  // A lone stage is not made a pipeline, which would change what chance gives it.
-  const made = "stages" in pipeline ? pipeOf(pipeOf([pipeline]).stages.map(watched)) : watched(pipeline);
-  return made as Stage<void, O>;
 }
 
 /** Runs the first stage of a cell if it loads data, so that the data is fetched once and not by several cells at a time. */

@@ -5,7 +5,9 @@
  */
 
 import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
-import { tensorEngine } from "../../models/backend/select.ts";
+import { selectBackend, tensorEngine } from "../../models/backend/select.ts";
+import { tf } from "../../models/backend/tf.ts";
+import type { Params } from "../../models/model.ts";
 import { AbortedError, PolyphaseError } from "../../pipeline/errors.ts";
 import {
   describe,
@@ -33,6 +35,12 @@ const sum = stage("sum", {}, async (record: { one: number; two: number }) => {
   await Promise.resolve();
   return { ...record, kind: "three" as const, three: record.one + record.two };
 });
+
+const counted = stage(
+  "counted",
+  {},
+  (record: { kind: "trained"; params: Params }) => ({ ...record, count: 1 }),
+);
 
 /** A stage that adds nothing but writes down the key it was given. */
 const keyed = <N extends string>(name: N, keys: Map<string, Key>, as: string = name) =>
@@ -231,6 +239,27 @@ Deno.test("abort: a signal between two stages stops before the second", async ()
   ]);
   const aborted = { ...ON_CPU, signal: AbortSignal.abort() };
   await assertRejects(() => run(pipe(begin(), double), aborted), AbortedError, 'before stage "begin"');
+});
+
+Deno.test("pipe: a model is freed where a later stage fails, unless the caller brought it", async () => {
+  await selectBackend("cpu");
+  const before = tf.memory().numTensors;
+  const made = stage("made", {}, () => ({ kind: "trained" as const, params: { a: { b: tf.zeros([2]) } } }));
+  const failing = stage("failing", {}, (_: { kind: "trained" }): { kind: "trained" } => {
+    throw new PolyphaseError("no luck");
+  });
+  await assertRejects(() => run(pipe(made, counted, failing), ON_CPU), PolyphaseError, "no luck");
+  assertEquals(tf.memory().numTensors, before);
+  const brought = await run(made, ON_CPU);
+  await assertRejects(() => run(pipe(counted, failing), ON_CPU, brought), PolyphaseError, "no luck");
+  assertEquals(tf.memory().numTensors, before + 1);
+  tf.dispose(brought.params);
+  // What only looks like a model is none of a pipeline's business.
+  const other = stage("other", {}, () => ({ kind: "one" as const, params: "text" }));
+  const late = stage("late", {}, (_: { kind: "one" }): { kind: "one" } => {
+    throw new PolyphaseError("no luck");
+  });
+  await assertRejects(() => run(pipe(other, late), ON_CPU), PolyphaseError, "no luck");
 });
 
 Deno.test("runId: equal for equal configurations, another for another configuration, order, seed or backend", async () => {
