@@ -15,13 +15,14 @@ import { NAMED_MODELS } from "./models/named_models.ts";
 const USAGE = {
   task: "models",
   summary:
-    "Lists the models: those of the published Fashion-MNIST table, the classifier of the notebook, and others " +
-    "of the same families, with their configuration, input, trained parameters and cost.",
+    "Lists the models: those of the published Fashion-MNIST table, the classifier of the notebook, and every family in small " +
+    "sizes and published ones, plain and adaptive, with their configuration, input, trained parameters and cost.",
   flags: pickFlags(["json"]),
   notes: "parameters     numbers that are trained; running statistics are not\n" +
     "multiply-adds  of the forward pass of one image, in matrix products and convolutions\n" +
     "image          height × width × channels\n" +
     "tokens         tokens × values per token, as the tokenizer cuts the image\n" +
+    "classes        that go out\n" +
     "configuration  of the model; settings that are 0 or false are left out, and are in --json",
 } as const satisfies Usage;
 

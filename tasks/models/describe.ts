@@ -7,12 +7,12 @@
 import { keyOf } from "../../pipeline/random.ts";
 import type { Model } from "../../models/model.ts";
 import { countParams, disposeParams } from "../../models/params.ts";
-import type { JsonObject } from "../../pipeline/json.ts";
+import type { Json, JsonObject } from "../../pipeline/json.ts";
 import { thousands } from "../../pipeline/report/format.ts";
 import { tableText } from "../../pipeline/report/table.ts";
 import type { NamedModel } from "./named_models.ts";
 
-/** Classes of the data sets that the models are for. */
+/** Classes of the small data sets that most models are for. */
 const CLASSES = 10;
 
 /** A model as `--json` prints it. */
@@ -31,23 +31,25 @@ export type Description = {
   readonly classes: number;
   /** Trained parameters. */
   readonly params: number;
-  /** Trained parameters that were published; `null` for models that are not of the published table. */
+  /** Trained parameters that were published; `null` where none are known. */
   readonly publishedParams: number | null;
   /** Multiply-adds of the forward pass of one image; `null` where the model does not say. */
   readonly multiplyAdds: number | null;
 };
 
 /** Builds a model and says what it is. Needs a backend in use if the model has no layout in files of PyTorch's. */
-export function describe({ name, architecture, tokenizer, image, published }: NamedModel): Description {
+export function describe(
+  { name, architecture, tokenizer, image, classes = CLASSES, published }: NamedModel,
+): Description {
   const grid = tokenizer.grid(image);
-  const model = architecture.build({ grid, classes: CLASSES });
+  const model = architecture.build({ grid, classes });
   return {
     name,
     model: architecture.config,
     tokenizer: tokenizer.config,
     image: [image.height, image.width, image.channels],
     tokens: [grid.tokens, grid.patch],
-    classes: CLASSES,
+    classes,
     params: countTrained(model),
     publishedParams: published ?? null,
     multiplyAdds: model.multiplyAdds ?? null,
@@ -76,7 +78,7 @@ export function countTrained(model: Model): number {
 /** The table that `deno task models` prints. */
 export function modelsText(models: readonly Description[], width?: number): string {
   return tableText({
-    caption: `Models for ${CLASSES} classes`,
+    caption: "Models",
     columns: [
       { key: "name", label: "model" },
       { key: "params", label: "parameters", format: thousands() },
@@ -84,15 +86,17 @@ export function modelsText(models: readonly Description[], width?: number): stri
       { key: "image", label: "image" },
       { key: "tokenizer", label: "tokenizer" },
       { key: "tokens", label: "tokens" },
+      { key: "classes", label: "classes" },
       { key: "model", label: "configuration" },
     ],
-    rows: models.map(({ name, params, multiplyAdds, image, tokenizer, tokens, model }) => ({
+    rows: models.map(({ name, params, multiplyAdds, image, tokenizer, tokens, classes, model }) => ({
       name,
       params,
       multiplyAdds,
       image: image.join("×"),
       tokenizer: settingsText(tokenizer),
       tokens: tokens.join("×"),
+      classes,
       model: settingsText(model),
     })),
   }, { width });
@@ -103,5 +107,13 @@ function settingsText({ name, ...settings }: JsonObject): string {
   const given = Object.entries(settings).filter(([, value]) =>
     value !== null && value !== false && value !== 0
   );
-  return [name, ...given.map(([key, value]) => `${key}=${String(value)}`)].join(" ");
+  const texts = given.map(([key, value]) => `${key}=${valueText(value)}`);
+  return (name === undefined ? texts : [String(name), ...texts]).join(" ");
+}
+
+function valueText(value: Json): string {
+  if (Array.isArray(value)) return value.map(valueText).join(",");
+  return typeof value === "object" && value !== null
+    ? `(${settingsText(value as JsonObject)})`
+    : String(value);
 }

@@ -146,7 +146,7 @@ Deno.test("the table: numbers with separators, and settings that are off left ou
   const described: Description = {
     name: "demo",
     model: { name: "vit", layers: 2, dropout: 0, classToken: true, exact: false, code: null, sizes: [3, 4] },
-    tokenizer: { name: "patches-2d", size: 7 },
+    tokenizer: { name: "adaptive", patches: { name: "patches-2d", size: 7 }, gap: { p: 2, off: false } },
     image: [28, 28, 3],
     tokens: [16, 147],
     classes: 10,
@@ -155,12 +155,20 @@ Deno.test("the table: numbers with separators, and settings that are off left ou
     multiplyAdds: null,
   };
   assertEquals(modelsText([described]).split("\n").map((line) => line.split(/ {2,}/)), [
-    ["Models for 10 classes"],
+    ["Models"],
     [""],
-    ["model", "parameters", "multiply-adds", "image", "tokenizer", "tokens", "configuration"],
-    [5, 10, 13, 7, 17, 6, 38].map((width) => "─".repeat(width)),
+    ["model", "parameters", "multiply-adds", "image", "tokenizer", "tokens", "classes", "configuration"],
+    [5, 10, 13, 7, 46, 6, 7, 38].map((width) => "─".repeat(width)),
     [
-      ...["demo", "1,234,567", "–", "28×28×3", "patches-2d size=7", "16×147"],
+      ...[
+        "demo",
+        "1,234,567",
+        "–",
+        "28×28×3",
+        "adaptive patches=(patches-2d size=7) gap=(p=2)",
+        "16×147",
+        "10",
+      ],
       "vit layers=2 classToken=true sizes=3,4",
     ],
   ]);
@@ -180,8 +188,21 @@ taskTest("--json prints one document, in which all eight published counts are me
   assertEquals([code, stderr], [0, ""]);
   const { task, models }: { task: string; models: Description[] } = JSON.parse(stdout);
   assertEquals(task, "models");
-  const others = ["token-mean-mlp", "resnet34", "resnet50", "performer"];
-  assertEquals(models.map(({ name }) => name), [...ROWS.map(({ row }) => row), ...others]);
+  const names = models.map(({ name }) => name);
+  assertEquals(names.slice(0, 12), ROWS.map(({ row }) => row));
+  assertEquals(new Set(names).size, names.length);
+  for (
+    const family of [
+      "resnet18-aps",
+      "a-vit-28-tiny",
+      "a-swin-nano",
+      "a-swin-v2-tiny",
+      "cvt-micro",
+      "mvit-v2-tiny",
+    ]
+  ) {
+    assert(names.includes(family), family);
+  }
   const counts = [
     ...[11_243_466, 2_185_610, 2_185_610, 2_185_610, 4_294_026, 4_294_026, 4_469_178],
     ...[6_395_274, 2_185_610, 8_510_858, 2_002_698, 25_453_962],
@@ -189,24 +210,34 @@ taskTest("--json prints one document, in which all eight published counts are me
   assertEquals(models.slice(0, 12).map(({ params }) => params), counts);
   assertEquals(models.slice(0, 12).map(({ publishedParams }) => publishedParams), counts);
   const notebook = 4 * 32 + 32 + 49 * 196 + 196 + 196 * 10 + 10;
-  assertEquals([models[12].params, models[12].publishedParams], [notebook, null]);
-  for (const { name, params, model, tokens, image } of models.slice(12)) {
+  assertEquals([models[12].name, models[12].params, models[12].publishedParams], [
+    "token-mean-mlp",
+    notebook,
+    null,
+  ]);
+  for (const { name, params, publishedParams, tokens, image } of models) {
     assert(Number.isInteger(params) && params > 0, name);
-    assertEquals([model.name, tokens[0] * tokens[1]], [name, image[0] * image[1] * image[2]]);
+    assertEquals([name, publishedParams ?? params], [name, params]);
+    assertEquals(tokens[0] * tokens[1], image[0] * image[1] * image[2], name);
   }
+  const sizes = ["vit-base-patch16-224", "swin-tiny", "swin-small", "swin-base", "swin-v2-tiny"];
+  assertEquals(
+    models.filter(({ name, publishedParams }) => sizes.includes(name) && publishedParams).length,
+    5,
+  );
 });
 
 taskTest("prints a table", async () => {
   const { code, stdout, stderr } = await runTask("tasks/models.ts");
   assertEquals([code, stderr], [0, ""]);
-  assertMatch(stdout, /^Models for 10 classes\n\nmodel +parameters +multiply-adds +image /);
+  assertMatch(stdout, /^Models\n\nmodel +parameters +multiply-adds +image /);
   assertMatch(
     stdout,
-    /\nvit-l4-h16 +2,185,610 +36,879,616 +28×28×3 +patches-2d size=7 +16×147 +vit layers=4 /,
+    /\nvit-l4-h16 +2,185,610 +36,879,616 +28×28×3 +patches-2d size=7 +16×147 +10 +vit layers=4 /,
   );
   assertMatch(
     stdout,
-    /\ncnn +2,002,698 +11,947,392 +28×28×1 +pixels +784×1 +conv-encoder channels=32,32,32 /,
+    /\ncnn +2,002,698 +11,947,392 +28×28×1 +pixels +784×1 +10 +conv-encoder channels=32,32,32 /,
   );
 });
 
