@@ -269,7 +269,7 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
     // An accuracy of 0.85 on 2000 images has a standard error of 0.8 points; every image is seen some 30 times, shifted,
     // flipped or erased, so more would take longer than training.
     testSize: 2000,
-    // 1250 steps, two thirds of an epoch. Thirty models, each for two to four minutes of a core: small batches, so that
+    // 1250 steps, two thirds of an epoch. Eight models of three seeds, each for two to five minutes of a core: small batches, so that
     // there are as many steps as that allows.
     maxInputs: 40_000,
     batchSize: 32,
@@ -279,12 +279,10 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
       "a-vit",
       "swin",
       "a-swin",
-      "a-swin-box",
       "resnet18",
       "resnet18-aps",
       "resnet18-blurpool",
       "vit+shift",
-      "resnet18+shift",
     ],
     // Of all 784 offsets, 1024 for residual networks: some 40,000 to 50,000 forward passes, half a minute to a minute.
     offsetImages: 50,
