@@ -17,6 +17,8 @@ export async function identityOf(config: JsonObject, key: Key, data: Tokenized):
     train: await sha256(data.train.images.pixels),
     trainLabels: await sha256(data.train.labels),
     test: await sha256(data.test.images.pixels),
+    // They choose the best evaluation, and patience counts by it.
+    testLabels: await sha256(data.test.labels),
     tokenizer: data.tokenizer.config,
     augmentations: data.augmentations.map((each) => each.config),
     ...(data.normalization ? { normalization: { ...data.normalization } } : {}),

@@ -17,6 +17,7 @@ import { patches1d } from "../../models/tokenizers/patches.ts";
 import { augment, type Augmentation, circularShift, rolledCopies } from "../../pipeline/augment.ts";
 import { AbortedError, PolyphaseError } from "../../pipeline/errors.ts";
 import { load } from "../../pipeline/load.ts";
+import type { Dataset } from "../../datasets/dataset.ts";
 import { type CheckpointStore, pipe, run, type RunOptions } from "../../pipeline/pipe.ts";
 import { tokenize } from "../../pipeline/tokenize.ts";
 import { train, type TrainOptions } from "../../pipeline/train.ts";
@@ -188,6 +189,32 @@ for (const [name, change, seed] of OTHERS) {
     assertEquals(tf.memory().numTensors, before);
   });
 }
+
+Deno.test(
+  "resume: a checkpoint of other test labels, which choose the best evaluation, is refused",
+  SANITIZED,
+  async () => {
+    const checkpoints = memoryStore();
+    const options = { train: 20, test: 10 };
+    const dataset = tinyDataset(options);
+    const relabelled: Dataset = {
+      ...dataset,
+      async load(...given) {
+        const data = await dataset.load(...given);
+        return { ...data, test: { ...data.test, labels: data.test.labels.map((label) => (label + 1) % 3) } };
+      },
+    };
+    const learn = (images: Dataset) =>
+      pipe(
+        load(images),
+        tokenize(patches1d({ size: 4 })),
+        train(tokenMeanMlp({ embed: 4, hidden: 6 }), { optimizer: adam(), epochs: 1 }),
+      );
+    const { params } = await run(learn(dataset), { checkpoints });
+    disposeParams(params);
+    await assertRejects(() => run(learn(relabelled), { checkpoints }), PolyphaseError, "of another run");
+  },
+);
 
 Deno.test("resume: a checkpoint of another optimizer is refused", SANITIZED, async () => {
   const checkpoints = memoryStore();
