@@ -98,8 +98,8 @@ Deno.test({
 taskTest("--json prints one document with a row for each contender, and leaks no tensor", async () => {
   const { code, stdout, stderr } = await runTask("tasks/bench.ts", [...QUICK, ...ADAPTIVE, "--json"]);
   assertEquals([code, stderr], [0, ""]);
-  const { results, models, ops, jax, ...head } = JSON.parse(stdout);
-  assertEquals([models, ops, jax], [[], [], []]);
+  const { results, models, twins, ops, jax, ...head } = JSON.parse(stdout);
+  assertEquals([models, twins, ops, jax], [[], [], [], []]);
   assertMatch(head.backend.description, /^WASM-SIMD on one CPU core with our kernels/);
   assertEquals({ ...head, backend: head.backend.name }, {
     task: "bench",
