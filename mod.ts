@@ -119,6 +119,7 @@ export { codeOf } from "./pipeline/features.ts";
 export * from "./pipeline/gradient.ts";
 export * from "./pipeline/matrix.ts";
 export * from "./pipeline/normalize.ts";
+export type { Between } from "./pipeline/pause.ts";
 export * from "./pipeline/phase_stats.ts";
 export * from "./pipeline/pipe.ts";
 export * from "./pipeline/predict.ts";

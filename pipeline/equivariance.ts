@@ -11,12 +11,12 @@
 import { takeImages } from "../datasets/dataset.ts";
 import { type Offset, shiftImages, type ShiftMode } from "../datasets/shift.ts";
 import { disposeParams } from "../models/params.ts";
-import { breathe } from "./breathe.ts";
 import { type Activation, activationsOf } from "./equivariance/activations.ts";
 import { type Layout, layoutOf } from "./equivariance/layout.ts";
 import { lengthOf, nearestShift } from "./equivariance/least_distance.ts";
-import { AbortedError, PolyphaseError } from "./errors.ts";
+import { PolyphaseError } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
+import { pauses } from "./pause.ts";
 import { type Run, type Stage, stage } from "./pipe.ts";
 import { type Predictor, readEmbedding } from "./predict.ts";
 import { foldIn, keyOf, randint } from "./random.ts";
@@ -112,8 +112,18 @@ export function equivarianceError(
     for (const [nth, moment] of moments.entries()) {
       const params = moment === "init" ? trained.model.init(foldIn(run.key, "init")) : trained.params;
       try {
-        const pause = pauses(run, moment, nth * trials.length, moments.length * trials.length);
-        const errors = await compareLayers({ ...trained, params }, trained, moved, count, trials, run, pause);
+        const text = moment === "init" ? "comparing layers at initialisation" : "comparing trained layers";
+        const pause = pauses(run, "equivarianceError", text);
+        const between = (done: number) => pause(nth * trials.length + done, moments.length * trials.length);
+        const errors = await compareLayers(
+          { ...trained, params },
+          trained,
+          moved,
+          count,
+          trials,
+          run,
+          between,
+        );
         layers.push(...errors.map((each) => ({ ...each, moment })));
       } finally {
         if (moment === "init") disposeParams(params);
@@ -158,7 +168,7 @@ async function compareLayers(
   count: number,
   trials: readonly (readonly Offset[])[],
   run: Run,
-  pause: (done: number) => Promise<void>,
+  between: (done: number) => Promise<void>,
 ): Promise<Omit<LayerError, "moment">[]> {
   const images = takeImages(test.images, Uint32Array.from({ length: count }, (_, row) => row));
   const embedding = predictor.tokenizer.adaptive ? await readEmbedding(predictor) : undefined;
@@ -172,12 +182,12 @@ async function compareLayers(
     ]),
   );
   for (const [done, offsets] of trials.entries()) {
-    await pause(done);
+    await between(done);
     const shifted = shiftImages(images, offsets, mode);
     const moved = await activationsOf(predictor, shifted, embedding, foldIn(key, done), isFeature);
     for (const [name, gathered] of layers) compare(gathered, still.get(name)!, moved.get(name)!);
   }
-  await pause(trials.length);
+  await between(trials.length);
   return Array.from(layers, ([layer, { shape, layout, errors, recovered }]) => ({
     layer,
     shape: shape.slice(1),
@@ -201,21 +211,4 @@ function compare({ layout, errors, recovered }: Gathered, still: Activation, mov
     entry.count++;
     recovered.set(name, entry);
   }
-}
-
-/** Tells how far it is, gives others a turn, and stops where the run is to stop. */
-function pauses(
-  run: Run,
-  moment: ParamsMoment,
-  before: number,
-  total: number,
-): (done: number) => Promise<void> {
-  const text = moment === "init" ? "comparing layers at initialisation" : "comparing trained layers";
-  return async (done) => {
-    if (run.signal.aborted) {
-      throw new AbortedError('Stopped in stage "equivarianceError": resume to go on after the training');
-    }
-    run.progress({ stage: "equivarianceError", text, done: before + done, total });
-    await breathe();
-  };
 }

@@ -7,8 +7,9 @@
 import type { Split } from "../datasets/dataset.ts";
 import { tf } from "../models/backend/tf.ts";
 import { crossEntropy, type Loss } from "../models/losses.ts";
+import { pauses } from "./pause.ts";
 import { type Stage, stage } from "./pipe.ts";
-import { argmaxRows, predict, type Predictor } from "./predict.ts";
+import { argmaxRows, type BatchOptions, predict, type Predictor } from "./predict.ts";
 import type { Key } from "./random.ts";
 import type { Trained } from "./records.ts";
 
@@ -56,9 +57,12 @@ export function evaluate(
   { loss = crossEntropy(), protocol }: EvaluateOptions = {},
 ): Stage<Trained, Evaluated, "evaluate"> {
   const config = { loss: loss.config, ...(protocol ? { protocol } : {}) };
-  return stage("evaluate", config, async (trained, { key }) => ({
+  return stage("evaluate", config, async (trained, run) => ({
     ...trained,
-    evaluation: await evaluateOn(trained, trained.test, trained.classes.length, loss, key, protocol),
+    evaluation: await evaluateOn(trained, trained.test, trained.classes.length, loss, run.key, {
+      ...protocol,
+      between: pauses(run, "evaluate", "predicting the test images"),
+    }),
   }));
 }
 
@@ -69,9 +73,9 @@ export async function evaluateOn(
   classes: number,
   loss: Loss,
   key: Key,
-  { batchSize = 500, training, lossMean = "images" }: EvaluationProtocol = {},
+  { batchSize = 500, training, lossMean = "images", between }: EvaluationProtocol & BatchOptions = {},
 ): Promise<Evaluation> {
-  const logits = await predict(predictor, split.images, key, { batchSize, training });
+  const logits = await predict(predictor, split.images, key, { batchSize, training, between });
   const predictions = argmaxRows(logits, classes);
   const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   predictions.forEach((predicted, row) => confusion[split.labels[row]][predicted]++);

@@ -4,32 +4,27 @@
  * @module
  */
 
-import { type Images, imageSize } from "../datasets/dataset.ts";
+import type { Images } from "../datasets/dataset.ts";
 import type { Tensor } from "../models/backend/tf.ts";
 import { PolyphaseError } from "./errors.ts";
-import { mapBatches, type Predictor } from "./predict.ts";
-import { foldIn, type Key } from "./random.ts";
-
-/** Images between two calls of `between`: a few batches of a forward pass. */
-const CHUNK = 1000;
+import { type BatchOptions, mapBatches, type Predictor } from "./predict.ts";
+import type { Key } from "./random.ts";
 
 /**
  * The code of all images, `[count, code]`: what the model hands to `collect` under that name, batch by batch, not in
  * training, outside any gradient and of the images as they are: views are averaged by what comes later. Tokenizers that
  * use chance draw from `key`.
  *
- * @param between is awaited before each chunk of images with the number of those done, to give others a turn or to stop
  * @throws {PolyphaseError} if there are no images, or the model hands over no code `[batch, code]`
  */
 export async function codeOf(
   predictor: Predictor,
   images: Images,
   key: Key,
-  between?: (done: number) => Promise<void>,
+  options: BatchOptions = {},
 ): Promise<Float32Array> {
   if (images.count === 0) throw new PolyphaseError("There are no images to take the code of: give some");
   const { model, params } = predictor;
-  const size = imageSize(images);
   const coded = (tokens: Tensor): Tensor => {
     let code: Tensor | undefined;
     model.apply(params, tokens, {
@@ -39,17 +34,7 @@ export async function codeOf(
     });
     return checkCode(code, model.name);
   };
-  let whole: Float32Array | undefined;
-  for (let start = 0; start < images.count; start += CHUNK) {
-    await between?.(start);
-    const count = Math.min(CHUNK, images.count - start);
-    const chunk = { ...images, count, pixels: images.pixels.subarray(start * size, (start + count) * size) };
-    const codes = await mapBatches(predictor, chunk, foldIn(key, start), coded);
-    const width = codes.length / count;
-    whole ??= new Float32Array(images.count * width);
-    whole.set(codes, start * width);
-  }
-  return whole!;
+  return await mapBatches(predictor, images, key, coded, options);
 }
 
 function checkCode(code: Tensor | undefined, model: string): Tensor {

@@ -13,9 +13,9 @@ import type { Offset } from "../datasets/shift.ts";
 import type { Lattice } from "../models/tokenizers/lattice.ts";
 import { energyPlan, energyWeights, polyphaseEnergies } from "../models/tokenizers/polyphase_energy.ts";
 import type { Embedding, TokenGrid } from "../models/tokenizers/tokenizer.ts";
-import { breathe } from "./breathe.ts";
 import { activationsOf } from "./equivariance/activations.ts";
-import { AbortedError, PolyphaseError } from "./errors.ts";
+import { PolyphaseError } from "./errors.ts";
+import { pauses } from "./pause.ts";
 import { type Stage, stage } from "./pipe.ts";
 import { readEmbedding } from "./predict.ts";
 import { foldIn } from "./random.ts";
@@ -100,15 +100,9 @@ export function phaseStats(
       modules.set(name, choices);
       return choices;
     };
-    const pause = async (done: number): Promise<void> => {
-      if (run.signal.aborted) {
-        throw new AbortedError('Stopped in stage "phaseStats": resume to go on after the training');
-      }
-      run.progress({ stage: "phaseStats", text: "counting phases", done, total: count });
-      await breathe();
-    };
+    const pause = pauses(run, "phaseStats", "counting phases");
     for (let start = 0; start < count; start += batchSize) {
-      await pause(start);
+      await pause(start, count);
       const batch = Math.min(batchSize, count - start);
       const pixels = all.pixels.subarray(start * size, (start + batch) * size);
       const some: Images = { ...all, count: batch, pixels };
@@ -130,7 +124,7 @@ export function phaseStats(
         }
       }
     }
-    await pause(count);
+    await pause(count, count);
     const phases = Array.from(modules, ([module, choices]) => summarize(module, choices));
     for (const { module, medianGap, degenerate } of phases) {
       if (!degenerate) continue;

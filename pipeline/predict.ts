@@ -11,6 +11,7 @@ import type { Model, Params } from "../models/model.ts";
 import type { Embedding, TokenGrid, Tokenizer } from "../models/tokenizers/tokenizer.ts";
 import { PolyphaseError } from "./errors.ts";
 import { byteValues, foldNormalization, type Normalization } from "./normalize.ts";
+import type { Between } from "./pause.ts";
 import { foldIn, type Key } from "./random.ts";
 import { type ViewMean, viewMean, type Views } from "./views.ts";
 
@@ -30,10 +31,16 @@ export interface Predictor {
   readonly views?: Views;
 }
 
-/** How images are predicted. */
-export interface PredictOptions {
+/** How images are taken through a model. */
+export interface BatchOptions {
   /** Images per forward pass. Default 500: large enough to hide the cost of a call, small enough to stay in cache. */
   readonly batchSize?: number;
+  /** Is awaited before each forward pass and after the last, with the number of images done. */
+  readonly between?: Between;
+}
+
+/** How images are predicted. */
+export interface PredictOptions extends BatchOptions {
   /**
    * Whether the model is applied as in training: it takes the statistics of the batch, and drops out. Default false.
    * Only a comparison with experiments that did so has a use for it.
@@ -58,7 +65,7 @@ function predictOnce(
   predictor: Predictor,
   images: Images,
   key: Key,
-  { batchSize = 500, training = false }: PredictOptions,
+  { training = false, ...options }: PredictOptions,
 ): Promise<Float32Array> {
   const { model, params } = predictor;
   return mapBatches(
@@ -66,7 +73,7 @@ function predictOnce(
     images,
     key,
     (tokens, at) => model.apply(params, tokens, training ? { training, key: foldIn(at, "model") } : {}),
-    batchSize,
+    options,
   );
 }
 
@@ -75,12 +82,16 @@ async function predictViews(
   { offsets, mode, over }: Views,
   images: Images,
   key: Key,
-  options: PredictOptions,
+  { between, ...options }: PredictOptions,
 ): Promise<Float32Array> {
   let sum: ViewMean | undefined;
   for (const [index, offset] of offsets.entries()) {
     const shifted = shiftImages(images, [offset], mode);
-    const logits = await predictOnce(predictor, shifted, foldIn(foldIn(key, "view"), index), options);
+    const before = index * images.count;
+    const logits = await predictOnce(predictor, shifted, foldIn(foldIn(key, "view"), index), {
+      ...options,
+      between: between && ((done) => between(before + done, offsets.length * images.count)),
+    });
     sum ??= viewMean(over, images.count, logits.length / Math.max(1, images.count));
     sum.add(logits);
   }
@@ -96,13 +107,14 @@ export async function mapBatches(
   images: Images,
   key: Key,
   map: (tokens: Tensor, key: Key) => Tensor,
-  batchSize = 500,
+  { batchSize = 500, between }: BatchOptions = {},
 ): Promise<Float32Array> {
   const { tokenizer, grid, normalization } = predictor;
   const embedding = tokenizer.adaptive ? await readEmbedding(predictor) : undefined;
   const size = imageSize(images);
   const parts: Float32Array[] = [];
   for (let start = 0; start < images.count; start += batchSize) {
+    await between?.(start, images.count);
     const count = Math.min(batchSize, images.count - start);
     const batch = { ...images, count, pixels: images.pixels.subarray(start * size, (start + count) * size) };
     const at = foldIn(key, start);
@@ -112,6 +124,7 @@ export async function mapBatches(
     parts.push(Float32Array.from(await made.data()));
     made.dispose();
   }
+  await between?.(images.count, images.count);
   return concatenate(parts);
 }
 

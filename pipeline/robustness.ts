@@ -11,8 +11,8 @@
 
 import { type Images, imageSize } from "../datasets/dataset.ts";
 import { randomHorizontalFlip, randomVerticalFlip } from "./augment/random_flip.ts";
-import { breathe } from "./breathe.ts";
-import { AbortedError, PolyphaseError } from "./errors.ts";
+import { PolyphaseError } from "./errors.ts";
+import { pauses } from "./pause.ts";
 import { type Stage, stage } from "./pipe.ts";
 import { foldIn, type Key, keyOf, normal, randint } from "./random.ts";
 import type { Trained } from "./records.ts";
@@ -108,14 +108,9 @@ export function robustness(options: RobustnessOptions = {}): Stage<Trained, Chal
     const rows: RobustnessRow[] = [];
     for (const { name, apply } of changes) {
       const split = { ...test, images: apply(test.images) };
-      const between = async (done: number, total: number): Promise<void> => {
-        if (run.signal.aborted) {
-          throw new AbortedError('Stopped in stage "robustness": resume to go on after the training');
-        }
-        const [all, share] = [changes.length, total === 0 ? 1 : done / total];
-        run.progress({ stage: "robustness", text: name, done: rows.length + share, total: all });
-        await breathe();
-      };
+      const pause = pauses(run, "robustness", name);
+      const between = (done: number, total: number) =>
+        pause(rows.length + (total === 0 ? 1 : done / total), changes.length);
       const at = foldIn(run.key, name);
       const result = await evaluatePairs(trained, split, classes.length, at, pairs, { between });
       const { unshiftedAccuracy, accuracy, consistency } = result;

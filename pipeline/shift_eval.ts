@@ -6,8 +6,8 @@
 
 import { type Images, type Split, takeSplit } from "../datasets/dataset.ts";
 import { type Offset, shiftImages, type ShiftMode } from "../datasets/shift.ts";
-import { breathe } from "./breathe.ts";
-import { AbortedError, PolyphaseError } from "./errors.ts";
+import { PolyphaseError } from "./errors.ts";
+import { pauses } from "./pause.ts";
 import { type Run, type Stage, stage } from "./pipe.ts";
 import { argmaxRows, matches, predict } from "./predict.ts";
 import { foldIn, keyOf, permutation, randint } from "./random.ts";
@@ -134,14 +134,18 @@ export function shiftEval(options: ShiftEvalOptions = {}): Stage<Trained, Shifte
       const text = nth === 0 ? "shifting" : `shifting (${each.mode})`;
       // The first mode draws as it did when it was the only one.
       const key = nth === 0 ? run.key : foldIn(run.key, `mode ${nth}`);
-      const trial = { ...settings, ...each, between: pause(run, text) };
+      const trial = { ...settings, ...each, between: pauses(run, "shiftEval", text) };
       results.push(await evaluateOffsets(trained, some, classes.length, key, trial));
     }
     const shifted = shiftBatches(test.images, draws, batchSize, mode, run);
-    const said = argmaxRows(await predict(trained, shifted, foldIn(run.key, "random")), classes.length);
+    const between = pauses(run, "shiftEval", "shifting at random");
+    const said = argmaxRows(
+      await predict(trained, shifted, foldIn(run.key, "random"), { between }),
+      classes.length,
+    );
     const compared: PairResult[] = [];
     for (const [nth, each] of pairs.entries()) {
-      const trial = { ...settings, between: pause(run, `comparing pairs (${each.mode})`) };
+      const trial = { ...settings, between: pauses(run, "shiftEval", `comparing pairs (${each.mode})`) };
       const key = foldIn(run.key, `pairs ${nth}`);
       compared.push(await evaluatePairs(trained, test, classes.length, key, each, trial));
     }
@@ -162,17 +166,6 @@ function someOf(split: Split, count: number | undefined, choose: "first" | "rand
     ? permutation(foldIn(keyOf(CHOICE_SEED), "images"), split.images.count).slice(0, count).sort()
     : Uint32Array.from({ length: count }, (_, row) => row);
   return takeSplit(split, rows);
-}
-
-/** Tells how far it is, gives others a turn, and stops where the run is to stop. */
-function pause(run: Run, text: string): (done: number, total: number) => Promise<void> {
-  return async (done, total) => {
-    if (run.signal.aborted) {
-      throw new AbortedError('Stopped in stage "shiftEval": resume to go on after the training');
-    }
-    run.progress({ stage: "shiftEval", text, done, total });
-    await breathe();
-  };
 }
 
 /** Shifts the images batch by batch, each batch by one random offset out of `offsets`. */

@@ -9,9 +9,9 @@
  */
 
 import { type Images, imageSize } from "../datasets/dataset.ts";
-import { breathe } from "./breathe.ts";
 import { AbortedError, PolyphaseError } from "./errors.ts";
 import { codeOf } from "./features.ts";
+import { pauses, stoppedIn } from "./pause.ts";
 import { type Run, type Stage, stage } from "./pipe.ts";
 import { foldIn } from "./random.ts";
 import type { Trained } from "./records.ts";
@@ -83,7 +83,6 @@ export function svmProbe(options: SvmProbeOptions = {}): Stage<Trained, Probed, 
       labels: trained.train.labels.subarray(0, train.count),
     };
     const tested = { code: await codes(trained, test.images, run, "test"), labels: test.labels };
-    stopIfAborted(run);
     const runner = options.worker === false ? localRunner : await startRunner();
     try {
       const score = (on: Coded, what: string): Promise<ProbeScore> =>
@@ -96,7 +95,7 @@ export function svmProbe(options: SvmProbeOptions = {}): Stage<Trained, Probed, 
       };
       return { ...trained, probe };
     } catch (cause) {
-      throw cause instanceof AbortedError ? stopped() : cause;
+      throw cause instanceof AbortedError ? stoppedIn("svmProbe") : cause;
     } finally {
       runner.close();
     }
@@ -141,22 +140,11 @@ async function scoreOf(
 
 /** Codes of images, with turns for others in between. */
 function codes(trained: Trained, images: Images, run: Run, what: "training" | "test"): Promise<Float32Array> {
-  return codeOf(trained, images, foldIn(run.key, what), async (done) => {
-    run.progress({ stage: "svmProbe", text: `code of ${what} images`, done, total: images.count });
-    await breathe();
-    stopIfAborted(run);
-  });
+  const between = pauses(run, "svmProbe", `code of ${what} images`);
+  return codeOf(trained, images, foldIn(run.key, what), { between });
 }
 
 function firstOf(images: Images, count: number): Images {
   if (images.count <= count) return images;
   return { ...images, count, pixels: images.pixels.subarray(0, count * imageSize(images)) };
-}
-
-function stopIfAborted({ signal }: Run): void {
-  if (signal.aborted) throw stopped();
-}
-
-function stopped(): AbortedError {
-  return new AbortedError('Stopped in stage "svmProbe": resume to go on after the training');
 }

@@ -130,10 +130,13 @@ export function train(
       await training.gatherWorkers();
       while (!training.isOver()) {
         if (run.signal.aborted) throw await training.stop();
+        if (training.isEvaluationDue()) {
+          await training.evaluate();
+          continue;
+        }
         await training.step();
         await training.breathe();
-        if (training.isEvaluationDue()) await training.evaluate();
-        else await training.keepNowAndThen();
+        await training.keepNowAndThen();
       }
       const { history, stepMs, totalMs, step, workers = 1 } = training.progress();
       const params = await training.paramsToHandOn();

@@ -12,6 +12,7 @@
 import { type Images, imageSize } from "../../datasets/dataset.ts";
 import { shiftImages } from "../../datasets/shift.ts";
 import { tf } from "../../models/backend/tf.ts";
+import type { Between } from "../pause.ts";
 import { type Predictor, readEmbedding, tokenTensor } from "../predict.ts";
 import { foldIn, type Key } from "../random.ts";
 import { viewMean, type Views } from "../views.ts";
@@ -47,8 +48,8 @@ export interface DistinctOptions {
   readonly batchSize?: number;
   /** Bytes of tokens that are kept at most to compare with; images are taken in runs that fit. Default 2²⁷. */
   readonly memory?: number;
-  /** Is awaited before each variant of each run with the number of those done, to give others a turn or to stop. */
-  readonly between?: (done: number, total: number) => Promise<void>;
+  /** Is awaited before each forward pass and each variant of each run, with the number of those variants done. */
+  readonly between?: Between;
 }
 
 /** Tokenizers that use chance draw for this many images at once, as `predict` has them do. */
@@ -84,6 +85,7 @@ export async function* distinctLogits(
     const parts: Float32Array[] = [];
     let predicted = 0;
     const forward = async (): Promise<void> => {
+      await between?.(done, total);
       const values = sequences.bytes(predicted);
       const batch = sequences.count() - predicted;
       const made = tf.tidy(() => model.apply(params, tokenTensor(values, batch, grid, normalization), {}));

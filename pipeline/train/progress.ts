@@ -81,7 +81,16 @@ export function isNewBest(
   return history.every((each) => cost(row) < cost(each));
 }
 
-/** Whether training is over: all steps are taken, or patience has come to its end. */
-export function isOver({ step, stale }: TrainProgress, { plan, patience = Infinity }: Setup): boolean {
+/** Whether the last step is one to evaluate after, and that has not been done. */
+export function isEvaluationDue({ step, history }: TrainProgress, { plan }: Setup): boolean {
+  if (step === 0 || history.at(-1)?.step === step) return false;
+  return step % plan.stepsPerEvaluation === 0 || step >= plan.steps;
+}
+
+/** Whether no step is to be taken any more: all are, or patience has come to its end. */
+export function isLastStepTaken(
+  { step, stale }: TrainProgress,
+  { plan, patience = Infinity }: Setup,
+): boolean {
   return step >= plan.steps || stale >= patience;
 }

@@ -13,7 +13,16 @@ import type { Run } from "../pipe.ts";
 import { initialState } from "../train_step.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { knownWorkers, settleWorkers } from "./crew.ts";
-import { afterEvaluation, afterStep, afterWait, BEGINNING, isNewBest, isOver, meanLoss } from "./progress.ts";
+import {
+  afterEvaluation,
+  afterStep,
+  afterWait,
+  BEGINNING,
+  isEvaluationDue,
+  isLastStepTaken,
+  isNewBest,
+  meanLoss,
+} from "./progress.ts";
 import type { Setup } from "./setup.ts";
 import { stepByTeam, stepHere, type Stepper } from "./stepper.ts";
 import { takeStock } from "./take_stock.ts";
@@ -32,10 +41,11 @@ const MS_BETWEEN_CHECKPOINTS = 180_000;
 export interface Training {
   /** How far it is. */
   progress(): TrainProgress;
-  /** Whether all steps are taken, or patience has come to its end. */
+  /** Whether all steps are taken, or patience has come to its end, and there is no evaluation due. */
   isOver(): boolean;
   /**
-   * Starts the workers if it is known how many there are to be; if not, the first step tells. A run that is over needs none.
+   * Starts the workers if it is known how many there are to be; if not, the first step tells. A run with no step to
+   * take needs none.
    *
    * @throws {StageError} if they cannot be had
    */
@@ -48,9 +58,13 @@ export interface Training {
   step(): Promise<void>;
   /** Says how it goes every few steps, and lets the event loop turn. */
   breathe(): Promise<void>;
-  /** Whether the last step is one to evaluate after. */
+  /** Whether the last step is one to evaluate after, and that has not been done. */
   isEvaluationDue(): boolean;
-  /** Evaluates, keeps the checkpoints and says what came of it. */
+  /**
+   * Evaluates, keeps the checkpoints and says what came of it.
+   *
+   * @throws {AbortedError} if the run is to stop meanwhile; the checkpoint is one to evaluate first when it is resumed
+   */
   evaluate(): Promise<void>;
   /** Keeps the checkpoint `last` if that is long ago. */
   keepNowAndThen(): Promise<void>;
@@ -104,6 +118,14 @@ export async function beginTraining(setup: Setup, checkpoints: Checkpoints, run:
     progress = afterStep(progress, { loss, count: turn.count, milliseconds: run.now() - started });
   };
 
+  const stop = async () => {
+    await keepLast();
+    return new AbortedError(
+      `Stopped after step ${progress.step} of ${plan.steps}: ` +
+        (run.checkpoints ? "resume to go on from there" : "run again; no checkpoint was asked for"),
+    );
+  };
+
   /** Lets the stepper that `find` gives take the steps from now on; to find it may take a while. */
   const changeStepper = async (find: () => Promise<Stepper>) => {
     const started = run.now();
@@ -127,12 +149,12 @@ export async function beginTraining(setup: Setup, checkpoints: Checkpoints, run:
 
   return {
     progress: () => progress,
-    isOver: () => isOver(progress, setup),
+    isOver: () => isLastStepTaken(progress, setup) && !isEvaluationDue(progress, setup),
     async gatherWorkers() {
       const workers = knownWorkers(setup, progress);
       if (workers === undefined) return;
       progress = { ...progress, workers };
-      if (workers === 1 || isOver(progress, setup)) return;
+      if (workers === 1 || isLastStepTaken(progress, setup)) return;
       await changeStepper(async () => stepByTeam(setup, workers, await stepper.state()));
     },
     step: () => progress.workers === undefined ? takeFirstStep() : takeStep(),
@@ -143,11 +165,17 @@ export async function beginTraining(setup: Setup, checkpoints: Checkpoints, run:
       await breathe();
       breathedAt = progress.totalMs;
     },
-    isEvaluationDue: () => progress.step % plan.stepsPerEvaluation === 0 || progress.step === plan.steps,
+    isEvaluationDue: () => isEvaluationDue(progress, setup),
     async evaluate() {
       const started = run.now();
       const state = await stepper.state();
-      const row = await takeStock(setup, progress, state);
+      let turnedAt = started;
+      const row = await takeStock(setup, progress, state, async () => {
+        if (run.now() - turnedAt < MS_PER_BREATH) return;
+        await breathe();
+        turnedAt = run.now();
+        if (run.signal.aborted) throw await stop();
+      });
       const isBest = isNewBest(progress.history, row, setup.monitor);
       progress = afterWait(afterEvaluation(progress, row, isBest), run.now() - started);
       // `best` first: a run that is killed between the two goes on from the `last` before, and makes this `best` again.
@@ -158,13 +186,7 @@ export async function beginTraining(setup: Setup, checkpoints: Checkpoints, run:
     async keepNowAndThen() {
       if (run.checkpoints && run.now() - keptAt > MS_BETWEEN_CHECKPOINTS) await keepLast();
     },
-    async stop() {
-      await keepLast();
-      return new AbortedError(
-        `Stopped after step ${progress.step} of ${plan.steps}: ` +
-          (run.checkpoints ? "resume to go on from there" : "run again; no checkpoint was asked for"),
-      );
-    },
+    stop,
     paramsToHandOn: async () => checkpoints.paramsToHandOn(await stepper.state()),
     dispose: () => stepper.dispose(),
   };

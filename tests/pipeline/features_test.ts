@@ -36,13 +36,13 @@ for (const backend of ["cpu", "wasm"] as const) {
   Deno.test(`codeOf: a row for each image in order, and no tensors left (${backend})`, async () => {
     await selectBackend(backend);
     const before = tf.memory().numTensors;
-    const between: number[] = [];
-    const code = await codeOf(predictor, images, keyOf(0), (done) => {
-      between.push(done);
-      return Promise.resolve();
+    const between: [done: number, total: number][] = [];
+    const code = await codeOf(predictor, images, keyOf(0), {
+      batchSize: 1000,
+      between: (...at) => (between.push(at), Promise.resolve()),
     });
     assertEquals(tf.memory().numTensors, before);
-    assertEquals(between, [0, 1000, 2000]);
+    assertEquals(between, [[0, 2203], [1000, 2203], [2000, 2203], [2203, 2203]]);
     assertEquals(code.length, 2203 * 7);
     const expected = new Float32Array(code.length);
     for (let row = 0; row < 2203; row++) {

@@ -14,6 +14,7 @@ import { disposeParams } from "../../models/params.ts";
 import { tokenMeanMlp } from "../../models/token_mean_mlp.ts";
 import { adaptive } from "../../models/tokenizers/adaptive.ts";
 import { patches1d } from "../../models/tokenizers/patches.ts";
+import type { Tokenizer } from "../../models/tokenizers/tokenizer.ts";
 import { augment, type Augmentation, circularShift, rolledCopies } from "../../pipeline/augment.ts";
 import { AbortedError, PolyphaseError } from "../../pipeline/errors.ts";
 import { load } from "../../pipeline/load.ts";
@@ -28,15 +29,16 @@ const SANITIZED = { sanitizeOps: true, sanitizeResources: true };
 /** Twenty images in batches of 3 with chance everywhere: 14 steps an epoch, since there are two copies of each. */
 function experiment(
   optimizer: Optimizer,
-  { between = [], data = {}, ...options }: Partial<TrainOptions> & {
+  { between = [], data = {}, tokenizer, ...options }: Partial<TrainOptions> & {
     between?: readonly Augmentation[];
     data?: TinyOptions;
+    tokenizer?: Tokenizer;
   } = {},
 ) {
   return pipe(
     load(tinyDataset({ train: 20, test: 10, ...data })),
     augment(rolledCopies({ max: 1 }), circularShift({ max: 3 }), ...between),
-    tokenize(adaptive(patches1d({ size: 4 }), { order: "random" })),
+    tokenize(tokenizer ?? adaptive(patches1d({ size: 4 }), { order: "random" })),
     train(tokenMeanMlp({ embed: 4, hidden: 6 }), { optimizer, batchSize: 3, epochs: 4, ...options }),
   );
 }
@@ -101,6 +103,34 @@ for (const [name, optimizer] of OPTIMIZERS) {
     },
   );
 }
+
+Deno.test("resume: a run that was stopped while it evaluated evaluates first", SANITIZED, async () => {
+  const controller = new AbortController();
+  const tokenizer = adaptive(patches1d({ size: 4 }), { order: "random" });
+  const stopping: Tokenizer = {
+    ...tokenizer,
+    tokenize(images, options) {
+      // Training takes batches of 3, an evaluation the first 500 of the test images.
+      if (images.count === 500) controller.abort();
+      return tokenizer.tokenize(images, options);
+    },
+  };
+  const target = (tokenizer: Tokenizer) =>
+    experiment(sgd({ learningRate: 0.3 }), { tokenizer, data: { test: 1200 }, epochs: 2 });
+  const before = tf.memory().numTensors;
+  const checkpoints = memoryStore();
+  let clock = 0;
+  const stopped = await assertRejects(
+    () => run(target(stopping), { checkpoints, signal: controller.signal, now: () => clock += 1000 }),
+    AbortedError,
+  );
+  assertMatch(stopped.message, /^Stopped after step 14 of 28: resume/);
+  assertEquals(checkpoints.saved, ["last"]);
+  const resumed = await outcome(target(tokenizer), { checkpoints });
+  assertEquals(resumed, await outcome(target(tokenizer), {}));
+  assertEquals(resumed.history.map(({ step }) => step), [14, 28]);
+  assertEquals(tf.memory().numTensors, before);
+});
 
 Deno.test("resume: a signal from the progress sink stops in the middle of an epoch", SANITIZED, async () => {
   const before = tf.memory().numTensors;

@@ -295,7 +295,12 @@ Deno.test("shiftEval: pairs tell how far they are, and stop at a signal", SANITI
     },
   } as const;
   await assertRejects(() => run(stage, options, record), AbortedError, "shiftEval");
-  assertEquals([...texts], ["shifting", "shifting (circular-2d)", "comparing pairs (circular-2d)"]);
+  assertEquals([...texts], [
+    "shifting",
+    "shifting (circular-2d)",
+    "shifting at random",
+    "comparing pairs (circular-2d)",
+  ]);
 });
 
 Deno.test("shiftEval: an equivariant tokenizer makes all offsets cheap", SANITIZED, async () => {
