@@ -141,6 +141,25 @@ const SMALL_MODELS: Recipe = {
   clip: 1,
 };
 
+/** CvT and MViTv2 whose maps are a half, a quarter and a quarter of the image a side. */
+function convolutional(
+  stages: Pick<ModelSizes["cvt"], "embed" | "depths" | "heads" | "mlpRatio" | "dropPath">,
+): Pick<ModelSizes, "cvt" | "mvitV2"> {
+  const keyStrides = [2, 1, 1];
+  return {
+    cvt: { ...stages, strides: [2, 2, 1], keyStrides },
+    mvitV2: { ...stages, patchStride: 2, queryStrides: [1, 2, 1], keyStrides },
+  };
+}
+
+const CIFAR_MAPS = convolutional({
+  embed: [64, 128, 192],
+  depths: [1, 2, 3],
+  heads: [1, 2, 3],
+  mlpRatio: 4,
+  dropPath: 0.1,
+});
+
 const CIFAR_SIZES: ModelSizes = {
   image: 32,
   // 64 tokens; 2.7 million parameters.
@@ -148,25 +167,8 @@ const CIFAR_SIZES: ModelSizes = {
   // 16×16 tokens in windows of 8, then 8×8 in one window: the sizes of swinMini, 1.2 million parameters.
   swin: { patch: 2, embed: 96, depths: [2, 2], heads: [3, 6], window: 8, mlpRatio: 4, dropPath: 0.1 },
   // Maps of 16, 8 and 8 pixels a side.
-  cvt: {
-    embed: [64, 128, 192],
-    depths: [1, 2, 4],
-    heads: [1, 2, 3],
-    strides: [2, 2, 1],
-    keyStrides: [2, 1, 1],
-    mlpRatio: 4,
-    dropPath: 0.1,
-  },
-  mvitV2: {
-    embed: [64, 128, 192],
-    depths: [1, 2, 3],
-    heads: [1, 2, 3],
-    patchStride: 2,
-    queryStrides: [1, 2, 1],
-    keyStrides: [2, 1, 1],
-    mlpRatio: 4,
-    dropPath: 0.1,
-  },
+  ...CIFAR_MAPS,
+  cvt: { ...CIFAR_MAPS.cvt, depths: [1, 2, 4] },
   // The published width.
   resnet: { image: 32, width: 64 },
 };
@@ -241,23 +243,7 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
       image: 16,
       vit: { patch: 4, layers: 2, heads: 2, embed: 32, mlp: 64 },
       swin: { patch: 2, embed: 16, depths: [2, 2], heads: [2, 4], window: 4, mlpRatio: 2 },
-      cvt: {
-        embed: [16, 24, 32],
-        depths: [1, 1, 1],
-        heads: [1, 2, 2],
-        strides: [2, 2, 1],
-        keyStrides: [2, 1, 1],
-        mlpRatio: 2,
-      },
-      mvitV2: {
-        embed: [16, 24, 32],
-        depths: [1, 1, 1],
-        heads: [1, 2, 2],
-        patchStride: 2,
-        queryStrides: [1, 2, 1],
-        keyStrides: [2, 1, 1],
-        mlpRatio: 2,
-      },
+      ...convolutional({ embed: [16, 24, 32], depths: [1, 1, 1], heads: [1, 2, 2], mlpRatio: 2 }),
       resnet: { image: 16, width: 4 },
     },
     transformers: SMALL_MODELS,
@@ -292,25 +278,8 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
       vit: { patch: 4, layers: 4, heads: 4, embed: 64, mlp: 256 },
       // 14×14 tokens in four windows of 7, then 7×7 in one window: the sizes of swinNano, 0.21 million parameters.
       swin: { patch: 2, embed: 40, depths: [2, 2], heads: [2, 4], window: 7, mlpRatio: 4 },
-      // Maps of 14, 7 and 7 pixels a side: the sizes of cvtMicro, 0.20 million parameters.
-      cvt: {
-        embed: [32, 64, 96],
-        depths: [1, 1, 1],
-        heads: [1, 2, 3],
-        strides: [2, 2, 1],
-        keyStrides: [2, 1, 1],
-        mlpRatio: 2,
-      },
-      // Likewise; the sizes of mvitV2Micro, 0.12 million parameters.
-      mvitV2: {
-        embed: [32, 64, 96],
-        depths: [1, 1, 1],
-        heads: [1, 2, 3],
-        patchStride: 2,
-        queryStrides: [1, 2, 1],
-        keyStrides: [2, 1, 1],
-        mlpRatio: 2,
-      },
+      // Maps of 14, 7 and 7 pixels a side: the sizes of cvtMicro, 0.20 million parameters, and of mvitV2Micro, 0.12 million.
+      ...convolutional({ embed: [32, 64, 96], depths: [1, 1, 1], heads: [1, 2, 3], mlpRatio: 2 }),
       // 28 is no multiple of 8. An eighth of the published width: 0.18 million parameters.
       resnet: { image: 32, width: 8 },
     },

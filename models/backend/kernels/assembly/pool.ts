@@ -11,8 +11,6 @@ import { listWindow, PAIR } from "./window_list";
 /**
  * The greatest value of each window.
  *
- * The list of a window that lies on the image is that of the one before it, `shift` bytes further.
- *
  * @param list scratch of 8 bytes for each pixel of a window
  */
 export function maxPool(
@@ -20,33 +18,11 @@ export function maxPool(
   filterHeight: i32, filterWidth: i32, outHeight: i32, outWidth: i32,
   strideHeight: i32, strideWidth: i32, top: i32, left: i32, dilationHeight: i32, dilationWidth: i32,
 ): void {
-  const pixel: usize = 4 * <usize>channels;
-  const step: usize = <usize>strideWidth * pixel;
-  const reach = (filterWidth - 1) * dilationWidth;
-  for (let n = 0; n < batch; n++) {
-    for (let outRow = 0; outRow < outHeight; outRow++) {
-      let end = list;
-      let shift: usize = 0;
-      let wasInside = false;
-      for (let outColumn = 0; outColumn < outWidth; outColumn++) {
-        const column = outColumn * strideWidth - left;
-        const isInside = column >= 0 && column + reach < width;
-        if (isInside && wasInside) {
-          shift += step;
-        } else {
-          end = listWindow(
-            x, pixel, 0, 0, list, outRow * strideHeight - top, column, height, width,
-            filterHeight, filterWidth, dilationHeight, dilationWidth,
-          );
-          shift = 0;
-        }
-        wasInside = isInside;
-        greatest(list, end, shift, channels, y);
-        y += pixel;
-      }
-    }
-    x += <usize>(height * width) * pixel;
-  }
+  eachWindow(
+    Work.Greatest, x, y, 0, list, batch, height, width, channels,
+    filterHeight, filterWidth, outHeight, outWidth,
+    strideHeight, strideWidth, top, left, dilationHeight, dilationWidth,
+  );
 }
 
 /** Adds dy of each window to dx where the first of the greatest values of the window lies. */
@@ -55,54 +31,11 @@ export function maxPoolGradient(
   filterHeight: i32, filterWidth: i32, outHeight: i32, outWidth: i32,
   strideHeight: i32, strideWidth: i32, top: i32, left: i32, dilationHeight: i32, dilationWidth: i32,
 ): void {
-  const pixel: usize = 4 * <usize>channels;
-  const step: usize = <usize>strideWidth * pixel;
-  const reach = (filterWidth - 1) * dilationWidth;
-  for (let n = 0; n < batch; n++) {
-    for (let outRow = 0; outRow < outHeight; outRow++) {
-      let end = list;
-      let shift: usize = 0;
-      let wasInside = false;
-      for (let outColumn = 0; outColumn < outWidth; outColumn++) {
-        const column = outColumn * strideWidth - left;
-        const isInside = column >= 0 && column + reach < width;
-        if (isInside && wasInside) {
-          shift += step;
-        } else {
-          end = listWindow(
-            x, pixel, 0, 0, list, outRow * strideHeight - top, column, height, width,
-            filterHeight, filterWidth, dilationHeight, dilationWidth,
-          );
-          shift = 0;
-        }
-        wasInside = isInside;
-        // From the listed pixels of x to this window's pixels of dx.
-        const across = dx - x + shift;
-        let left4 = channels;
-        for (let c: usize = 0; end > list && c < pixel; c += 16) {
-          let where = i32x4.splat(<i32>load<usize>(list));
-          let best = loadLanes(load<usize>(list) + shift + c, left4);
-          for (let pair = list + PAIR; pair < end; pair += PAIR) {
-            const from = load<usize>(pair);
-            const value = loadLanes(from + shift + c, left4);
-            const isFirstNaN = v128.and(f32x4.ne(value, value), f32x4.eq(best, best));
-            const isBetter = v128.or(f32x4.gt(value, best), isFirstNaN);
-            best = v128.bitselect(value, best, isBetter);
-            where = v128.bitselect(i32x4.splat(<i32>from), where, isBetter);
-          }
-          const at = c + across;
-          addTo(<usize>i32x4.extract_lane(where, 0) + at, load<f32>(dy + c));
-          if (left4 > 1) addTo(<usize>i32x4.extract_lane(where, 1) + at + 4, load<f32>(dy + c, 4));
-          if (left4 > 2) addTo(<usize>i32x4.extract_lane(where, 2) + at + 8, load<f32>(dy + c, 8));
-          if (left4 > 3) addTo(<usize>i32x4.extract_lane(where, 3) + at + 12, load<f32>(dy + c, 12));
-          left4 -= 4;
-        }
-        dy += pixel;
-      }
-    }
-    x += <usize>(height * width) * pixel;
-    dx += <usize>(height * width) * pixel;
-  }
+  eachWindow(
+    Work.GiveToGreatest, x, dy, dx - x, list, batch, height, width, channels,
+    filterHeight, filterWidth, outHeight, outWidth,
+    strideHeight, strideWidth, top, left, dilationHeight, dilationWidth,
+  );
 }
 
 /** The mean of each window. */
@@ -111,38 +44,42 @@ export function averagePool(
   filterHeight: i32, filterWidth: i32, outHeight: i32, outWidth: i32,
   strideHeight: i32, strideWidth: i32, top: i32, left: i32, dilationHeight: i32, dilationWidth: i32,
 ): void {
-  const pixel: usize = 4 * <usize>channels;
-  const step: usize = <usize>strideWidth * pixel;
-  const reach = (filterWidth - 1) * dilationWidth;
-  for (let n = 0; n < batch; n++) {
-    for (let outRow = 0; outRow < outHeight; outRow++) {
-      let end = list;
-      let shift: usize = 0;
-      let wasInside = false;
-      for (let outColumn = 0; outColumn < outWidth; outColumn++) {
-        const column = outColumn * strideWidth - left;
-        const isInside = column >= 0 && column + reach < width;
-        if (isInside && wasInside) {
-          shift += step;
-        } else {
-          end = listWindow(
-            x, pixel, 0, 0, list, outRow * strideHeight - top, column, height, width,
-            filterHeight, filterWidth, dilationHeight, dilationWidth,
-          );
-          shift = 0;
-        }
-        wasInside = isInside;
-        mean(list, end, shift, channels, y);
-        y += pixel;
-      }
-    }
-    x += <usize>(height * width) * pixel;
-  }
+  eachWindow(
+    Work.Mean, x, y, 0, list, batch, height, width, channels,
+    filterHeight, filterWidth, outHeight, outWidth,
+    strideHeight, strideWidth, top, left, dilationHeight, dilationWidth,
+  );
 }
 
 /** Adds an equal share of dy of each window to dx at every pixel of the window. */
 export function averagePoolGradient(
   dy: usize, dx: usize, list: usize, batch: i32, height: i32, width: i32, channels: i32,
+  filterHeight: i32, filterWidth: i32, outHeight: i32, outWidth: i32,
+  strideHeight: i32, strideWidth: i32, top: i32, left: i32, dilationHeight: i32, dilationWidth: i32,
+): void {
+  eachWindow(
+    Work.Share, dx, dy, 0, list, batch, height, width, channels,
+    filterHeight, filterWidth, outHeight, outWidth,
+    strideHeight, strideWidth, top, left, dilationHeight, dilationWidth,
+  );
+}
+
+/** What is done with a window. */
+const enum Work { Greatest, GiveToGreatest, Mean, Share }
+
+/**
+ * Does `work` for every window, which is known where this is inlined, so that each pool has a loop of its own.
+ *
+ * The list of a window that lies on the image is that of the one before it, `shift` bytes further.
+ *
+ * @param image the pixels that are listed
+ * @param result a value for each window and channel, written or read
+ * @param across bytes from a listed pixel to the one that is changed in its place
+ */
+@inline
+function eachWindow(
+  work: Work, image: usize, result: usize, across: usize,
+  list: usize, batch: i32, height: i32, width: i32, channels: i32,
   filterHeight: i32, filterWidth: i32, outHeight: i32, outWidth: i32,
   strideHeight: i32, strideWidth: i32, top: i32, left: i32, dilationHeight: i32, dilationWidth: i32,
 ): void {
@@ -161,32 +98,21 @@ export function averagePoolGradient(
           shift += step;
         } else {
           end = listWindow(
-            dx, pixel, 0, 0, list, outRow * strideHeight - top, column, height, width,
+            image, pixel, 0, 0, list, outRow * strideHeight - top, column, height, width,
             filterHeight, filterWidth, dilationHeight, dilationWidth,
           );
           shift = 0;
         }
         wasInside = isInside;
-        const count = f32x4.splat(<f32>((end - list) / PAIR));
-        let left4 = channels;
-        for (let c: usize = 0; c < pixel; c += 16) {
-          const share = f32x4.div(loadLanes(dy + c, left4), count);
-          for (let pair = list; pair < end; pair += PAIR) {
-            const to = load<usize>(pair) + shift + c;
-            storeLanes(to, f32x4.add(loadLanes(to, left4), share), left4);
-          }
-          left4 -= 4;
-        }
-        dy += pixel;
+        if (work == Work.Greatest) greatest(list, end, shift, channels, result);
+        else if (work == Work.GiveToGreatest) giveToGreatest(list, end, shift, across, channels, result);
+        else if (work == Work.Mean) mean(list, end, shift, channels, result);
+        else share(list, end, shift, channels, result);
+        result += pixel;
       }
     }
-    dx += <usize>(height * width) * pixel;
+    image += <usize>(height * width) * pixel;
   }
-}
-
-@inline
-function addTo(address: usize, value: f32): void {
-  store<f32>(address, load<f32>(address) + value);
 }
 
 /** y[c] = greatest of the listed pixels. */
@@ -230,6 +156,37 @@ function greatest(list: usize, end: usize, shift: usize, channels: i32, y: usize
   }
 }
 
+/** Adds dy[c] `across` bytes behind the first of the listed pixels that are greatest. */
+@inline
+function giveToGreatest(
+  list: usize, end: usize, shift: usize, across: usize, channels: i32, dy: usize,
+): void {
+  for (let c = shift; end > list && channels > 0; channels -= 4) {
+    let where = i32x4.splat(<i32>load<usize>(list));
+    let best = loadLanes(load<usize>(list) + c, channels);
+    for (let pair = list + PAIR; pair < end; pair += PAIR) {
+      const from = load<usize>(pair);
+      const value = loadLanes(from + c, channels);
+      const isFirstNaN = v128.and(f32x4.ne(value, value), f32x4.eq(best, best));
+      const isBetter = v128.or(f32x4.gt(value, best), isFirstNaN);
+      best = v128.bitselect(value, best, isBetter);
+      where = v128.bitselect(i32x4.splat(<i32>from), where, isBetter);
+    }
+    const at = c + across;
+    addTo(<usize>i32x4.extract_lane(where, 0) + at, load<f32>(dy));
+    if (channels > 1) addTo(<usize>i32x4.extract_lane(where, 1) + at + 4, load<f32>(dy, 4));
+    if (channels > 2) addTo(<usize>i32x4.extract_lane(where, 2) + at + 8, load<f32>(dy, 8));
+    if (channels > 3) addTo(<usize>i32x4.extract_lane(where, 3) + at + 12, load<f32>(dy, 12));
+    c += 16;
+    dy += 16;
+  }
+}
+
+@inline
+function addTo(address: usize, value: f32): void {
+  store<f32>(address, load<f32>(address) + value);
+}
+
 /** y[c] = mean of the listed pixels. */
 function mean(list: usize, end: usize, shift: usize, channels: i32, y: usize): void {
   const count = f32x4.splat(<f32>((end - list) / PAIR));
@@ -257,5 +214,20 @@ function mean(list: usize, end: usize, shift: usize, channels: i32, y: usize): v
     storeLanes(y, f32x4.div(sum, count), channels);
     shift += 16;
     y += 16;
+  }
+}
+
+/** Adds an equal share of dy[c] to each of the listed pixels. */
+@inline
+function share(list: usize, end: usize, shift: usize, channels: i32, dy: usize): void {
+  const count = f32x4.splat(<f32>((end - list) / PAIR));
+  for (let c = shift; channels > 0; channels -= 4) {
+    const each = f32x4.div(loadLanes(dy, channels), count);
+    for (let pair = list; pair < end; pair += PAIR) {
+      const to = load<usize>(pair) + c;
+      storeLanes(to, f32x4.add(loadLanes(to, channels), each), channels);
+    }
+    c += 16;
+    dy += 16;
   }
 }

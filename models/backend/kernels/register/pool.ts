@@ -16,23 +16,10 @@ type PoolInfo = ReturnType<typeof tf.backend_util.computePool2DInfo>;
 type PoolParameters = Parameters<typeof tf.backend_util.computePool2DInfo>;
 
 /** Greatest value of each window of x `[batch, height, width, channels]`. */
-export const maxPool: KernelDefinition = {
-  name: "MaxPool",
-  run(call) {
-    const { inputs, kernels } = call;
-    const x = inputs.x!;
-    if (x.dtype !== "float32") return call.vanilla();
-    const info = poolInfo(x.shape, call.attrs);
-    const y = kernels.output(info.outShape, "float32");
-    kernels.exports.maxPool(
-      kernels.addressOf(x),
-      kernels.addressOf(y),
-      pairList(call, info),
-      ...poolArguments(info),
-    );
-    return y;
-  },
-};
+export const maxPool: KernelDefinition = pooling("MaxPool", "maxPool");
+
+/** Mean of each window of x `[batch, height, width, channels]`, over the pixels that lie on the image. */
+export const avgPool: KernelDefinition = pooling("AvgPool", "averagePool");
 
 /** Gives dy of each window to the first of its greatest values. */
 export const maxPoolGrad: KernelDefinition = {
@@ -54,25 +41,6 @@ export const maxPoolGrad: KernelDefinition = {
   },
 };
 
-/** Mean of each window of x `[batch, height, width, channels]`, over the pixels that lie on the image. */
-export const avgPool: KernelDefinition = {
-  name: "AvgPool",
-  run(call) {
-    const { inputs, kernels } = call;
-    const x = inputs.x!;
-    if (x.dtype !== "float32") return call.vanilla();
-    const info = poolInfo(x.shape, call.attrs);
-    const y = kernels.output(info.outShape, "float32");
-    kernels.exports.averagePool(
-      kernels.addressOf(x),
-      kernels.addressOf(y),
-      pairList(call, info),
-      ...poolArguments(info),
-    );
-    return y;
-  },
-};
-
 /** Gives each pixel of a window an equal share of its dy. */
 export const avgPoolGrad: KernelDefinition = {
   name: "AvgPoolGrad",
@@ -91,6 +59,26 @@ export const avgPoolGrad: KernelDefinition = {
     return dx;
   },
 };
+
+function pooling(name: string, kernel: "maxPool" | "averagePool"): KernelDefinition {
+  return {
+    name,
+    run(call) {
+      const { inputs, kernels } = call;
+      const x = inputs.x!;
+      if (x.dtype !== "float32") return call.vanilla();
+      const info = poolInfo(x.shape, call.attrs);
+      const y = kernels.output(info.outShape, "float32");
+      kernels.exports[kernel](
+        kernels.addressOf(x),
+        kernels.addressOf(y),
+        pairList(call, info),
+        ...poolArguments(info),
+      );
+      return y;
+    },
+  };
+}
 
 function poolInfo(shape: readonly number[], attrs: Readonly<Record<string, unknown>>): PoolInfo {
   return tf.backend_util.computePool2DInfo(
