@@ -146,6 +146,8 @@ Models: ${BASE_NAMES.join(", ")}.
 ${modulesHelp()}
   +shift, +shift4   trained on circular shifts of the images, all there are or up to 4 pixels
   +zeroshift        the same with zeros that come in, up to an eighth of the image or so many pixels
+  +canonical        behind the name of a transformer on patches: cuts an image by the adaptive grid and begins with the same
+                    patch however the image is shifted, so that every model is invariant and any positions will do
   +average          predicts by the mean over shifts by less than one place of its coarsest map
   +average-all      predicts by the mean over all circular shifts: slow
 

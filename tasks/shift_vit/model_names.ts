@@ -72,7 +72,7 @@ export interface ModelName {
   readonly text: string;
   /** Which model. */
   readonly base: BaseName;
-  /** Its adaptive modules that are on. */
+  /** Its adaptive modules that are on; `start` where tokens start at the canonical one. */
   readonly modules: readonly string[];
   /** What is done to training images. */
   readonly shifts: readonly TrainingShift[];
@@ -94,34 +94,44 @@ export function ablations(base: BaseName): string[] {
   return modules.length === 2 ? only : [...only, ...modules.map((module) => `${base}-no-${module}`)];
 }
 
+/** What may stand behind a plus sign. */
+const SUFFIXES = ["shift", "zeroshift", "canonical", "average", "average-all"] as const;
+
 /**
  * What a name says: a model; behind `-only-` or `-no-` one of its adaptive modules; then, each behind a plus sign,
- * `shift`, `zeroshift`, either with a number of pixels, `average` or `average-all`.
+ * `shift`, `zeroshift`, either with a number of pixels, `canonical`, `average` or `average-all`.
  *
- * @throws {PolyphaseError} if there is no such model, module or suffix
+ * @throws {PolyphaseError} if there is no such model, module or suffix, or it has no patches to start at the canonical one
  */
 export function parseModelName(text: string): ModelName {
   const [head, ...suffixes] = text.split("+");
   const { base, modules } = parseHead(text, head);
   const shifts: TrainingShift[] = [];
+  const start = new Set<string>();
   let average: ModelName["average"];
   for (const suffix of suffixes) {
     const shift = suffix.match(/^(zero)?shift([1-9]\d*)?$/);
     if (shift !== null) {
       const [, zero, max] = shift;
       shifts.push({ kind: zero ? "zero" : "circular", ...max === undefined ? {} : { max: Number(max) } });
+    } else if (suffix === "canonical") {
+      start.add("start");
+      if (!hasPatches(base)) {
+        throw new PolyphaseError(
+          `Model "${text}" starts at the canonical patch, expected a model of patches, and ${base} sees pixels: write vit+canonical`,
+        );
+      }
     } else if (suffix === "average" || suffix === "average-all") {
       average = suffix === "average" ? "phases" : "all";
     } else {
-      const known = ["shift", "zeroshift", "average", "average-all"];
       throw new PolyphaseError(
-        `Model "${text}" has "+${suffix}": did you mean +${nearestName(suffix, known)}? Known are ${
-          known.map((each) => `+${each}`).join(", ")
+        `Model "${text}" has "+${suffix}": did you mean +${nearestName(suffix, SUFFIXES)}? Known are ${
+          SUFFIXES.map((each) => `+${each}`).join(", ")
         }, the first two with a number of pixels if you like`,
       );
     }
   }
-  return { text, base, modules, shifts, ...average === undefined ? {} : { average } };
+  return { text, base, modules: [...modules, ...start], shifts, ...average === undefined ? {} : { average } };
 }
 
 function parseHead(text: string, head: string): Pick<ModelName, "base" | "modules"> {
@@ -145,6 +155,11 @@ function parseHead(text: string, head: string): Pick<ModelName, "base" | "module
     );
   }
   return { base, modules: how === "only" ? [module] : all.filter((each) => each !== module) };
+}
+
+/** Whether a model sees patches; the others see pixels. */
+function hasPatches(base: BaseName): boolean {
+  return /^(a-)?(vit|swin)/.test(base);
 }
 
 /** Whether a model has adaptive modules. */

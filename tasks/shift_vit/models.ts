@@ -50,10 +50,15 @@ export function namedModel(name: ModelName, sizes: ModelSizes): NamedModel {
     return circularShift(max === undefined ? { min: 0, max: size - 1 } : { max });
   });
   const { architecture, patch, period } = build(name, sizes);
-  const patches = patches2d({ size: patch });
-  const tokenizer = patch === 1 ? pixels() : modules.includes("tokens") ? adaptive(patches) : patches;
   const averaged = average === undefined ? 1 : average === "all" ? size : period;
-  return { architecture, tokenizer, size, augmentations, averaged };
+  return { architecture, tokenizer: tokenizerOf(patch, modules), size, augmentations, averaged };
+}
+
+function tokenizerOf(patch: number, modules: readonly string[]): Tokenizer {
+  if (patch === 1) return pixels();
+  const patches = patches2d({ size: patch });
+  if (modules.includes("start")) return adaptive(patches, { order: "canonical" });
+  return modules.includes("tokens") ? adaptive(patches) : patches;
 }
 
 /** A model, the pixels of a patch along each side (1: it sees pixels), and those from place to place of its last map. */

@@ -79,7 +79,8 @@ export async function offsetsSection(models: readonly Shown[], once: Once): Prom
 /** The grid that the first model with a fixed grid and the first with an adaptive one laid on the same image. */
 export function gridSection(models: readonly Shown[]): Section | undefined {
   const withGrid = models.filter(({ details }) => details.grid !== null);
-  const isMoving = ({ model }: Shown) => parseModelName(model).modules.includes("tokens");
+  const isMoving = ({ model }: Shown) =>
+    parseModelName(model).modules.some((module) => module === "tokens" || module === "start");
   const chosen = [withGrid.find(isMoving)].flatMap((moving) => {
     if (moving === undefined) return [];
     const patches = JSON.stringify(moving.details.grid!.patchShape);

@@ -38,6 +38,7 @@ Deno.test({
         "a-swin-no-tokens",
         "resnet18-aps",
         "vit+shift",
+        "swin+canonical",
       ];
       const shown = ["--models", models.join(), "--dataset", "synthetic"];
       const { code, stdout, stderr } = await runTask(
@@ -49,7 +50,7 @@ Deno.test({
       const { task, results } = JSON.parse(stdout);
       assertEquals([task, results.map((row: JsonObject) => row.model)], ["shift-vit", models]);
       const rowOf = (name: string) => results.find((row: JsonObject) => row.model === name);
-      for (const name of ["a-vit", "a-swin", "resnet18-aps"]) {
+      for (const name of ["a-vit", "a-swin", "resnet18-aps", "swin+canonical"]) {
         const row = rowOf(name);
         assertEquals([row.c_cons, row.c_cons_3, row.exact_share], [1, 1, 1], name);
         assertEquals([row.erase_c_cons, row.flip_c_cons, row.noise_c_cons], [1, 1, 1], name);

@@ -81,6 +81,7 @@ Deno.test("shift-vit: a name says model, modules, shifts and averaging", () => {
     average: "phases",
   });
   assertEquals(parseModelName("a-mvit-v2-only-keys").modules, ["keys"]);
+  assertEquals(parseModelName("swin+canonical+shift").modules, ["start"]);
   for (const base of BASE_NAMES) {
     assertEquals(parseModelName(base).modules, isAdaptive(base) ? [...ADAPTIVE_MODULES[base]] : []);
   }
@@ -94,6 +95,8 @@ Deno.test("shift-vit: names that mean nothing are refused in a line that says wh
     ["a-vit-only-windows", /expected tokens, positions/],
     ["vit-no-tokens", /write vit$/],
     ["resnet18-aps-no-padding", /write resnet18-aps$/],
+    ["resnet18+canonical", /resnet18 sees pixels: write vit\+canonical$/],
+    ["a-mvit-v2+canonical", /sees pixels/],
   ];
   for (const [name, message] of cases) {
     assertMatch(assertThrows(() => parseModelName(name), PolyphaseError).message, message);
@@ -142,6 +145,9 @@ Deno.test("shift-vit: twins differ by what is adaptive and by nothing else", () 
     ["vit", "a-vit", "a-vit-only-positions", "a-swin-only-tokens"].map(tokenizerOf),
     ["patches-2d", "adaptive", "patches-2d", "adaptive"],
   );
+  const canonical = namedModel(parseModelName("vit+canonical"), sizes);
+  assertEquals(canonical.tokenizer.config.order, "canonical");
+  assertEquals(canonical.architecture.config, configOf("vit"));
 });
 
 Deno.test("shift-vit: training shifts are all there are, or as many pixels as the name says", () => {
