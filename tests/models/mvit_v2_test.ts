@@ -7,7 +7,6 @@
 
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { selectBackend } from "../../models/backend/select.ts";
-import { type Tensor, tf } from "../../models/backend/tf.ts";
 import {
   mvitV2,
   mvitV2Base,
@@ -17,24 +16,24 @@ import {
   mvitV2Tiny,
 } from "../../models/mvit_v2.ts";
 import type { Architecture } from "../../models/model.ts";
-import { countParams, disposeParams, flatten, unflatten } from "../../models/params.ts";
+import { countParams, disposeParams } from "../../models/params.ts";
 import { patches2d } from "../../models/tokenizers/patches.ts";
 import { PolyphaseError } from "../../pipeline/errors.ts";
 import { keyOf } from "../../pipeline/random.ts";
-import { relativeError } from "../golden.ts";
 import { bitsOf } from "../pipeline/fixtures.ts";
 import { mvitV2Reference } from "./mvit_v2_reference.ts";
-import { gridOf, weightsOf } from "./map_reference.ts";
-import { builtFor, drawnParams, everyShift, type ImageSize } from "./shifted_maps.ts";
+import { builtFor, type ImageSize } from "./shifted_maps.ts";
+import {
+  expectCollected,
+  expectCost,
+  expectLogitsOf,
+  expectTraining,
+  SIGNAL,
+  SIZE,
+  STAGES,
+} from "./stage_models.ts";
 
-const SIZE: ImageSize = { height: 8, width: 12, channels: 2 };
-const SIGNAL: ImageSize = { height: 1, width: 16, channels: 2 };
-const OPTIONS = {
-  embed: [8, 12, 12],
-  depths: [1, 2, 1],
-  heads: [1, 2, 3],
-  mlpRatio: 2,
-} satisfies MvitV2Options;
+const OPTIONS = STAGES satisfies MvitV2Options;
 
 for (const backend of ["cpu", "wasm"] as const) {
   for (
@@ -61,13 +60,7 @@ for (const backend of ["cpu", "wasm"] as const) {
   ) {
     Deno.test(`mvitV2: logits are those of the network written out (${what}, ${backend})`, async () => {
       await selectBackend(backend);
-      const before = tf.memory().numTensors;
       const all = { ...OPTIONS, ...options };
-      const model = builtFor(mvitV2(all), size);
-      const [params, shifted] = [drawnParams(model), everyShift(size)];
-      const tokens = tf.slice(shifted, [3, 0, 0], [2, -1, -1]);
-      const logits = tf.tidy(() => model.apply(params, tokens));
-      const [values, found, weights] = [await tokens.data(), await logits.data(), await weightsOf(params)];
       const sizes = {
         patchSize: 3,
         patchStride: 2,
@@ -76,14 +69,11 @@ for (const backend of ["cpu", "wasm"] as const) {
         keyStrides: [2, 1, 1],
         ...all,
       };
-      const expected = [0, 1].flatMap((image) => {
-        const pixels = values.slice(image * values.length / 2, (image + 1) * values.length / 2);
-        return mvitV2Reference(weights, gridOf(pixels, size), sizes, "adaptive" in options);
-      });
-      assert(relativeError(found, expected) < 1e-5, `${relativeError(found, expected)}`);
-      tf.dispose([tokens, shifted, logits]);
-      disposeParams(params);
-      assertEquals(tf.memory().numTensors, before);
+      await expectLogitsOf(
+        mvitV2(all),
+        size,
+        (weights, image) => mvitV2Reference(weights, image, sizes, "adaptive" in options),
+      );
     });
   }
 }
@@ -183,32 +173,10 @@ Deno.test("mvitV2: the small models take 28 and 32 pixels, adaptive ones too; th
 });
 
 Deno.test("mvitV2: multiplyAdds are those of the products and convolutions that run", async () => {
-  await selectBackend("cpu");
-  for (const options of [{}, { adaptive: true }] satisfies MvitV2Options[]) {
-    const model = builtFor(mvitV2({ ...OPTIONS, ...options }), SIZE);
-    const [params, tokens] = [drawnParams(model), tf.zeros([1, 96, 2])];
-    const tables = new Set(
-      flatten(params).filter(([name]) => name.includes("positions")).map(([, { shape }]) => `${shape}`),
-    );
-    const { kernels } = await tf.profile(() => tf.tidy(() => model.apply(params, tokens)));
-    const sum = kernels.reduce((total, { name, inputShapes, outputShapes }) => {
-      const made = outputShapes[0].reduce((product, length) => product * length, 1);
-      // Products with a table of positions look vectors up.
-      const isLookup = tables.has(`${inputShapes[1]}`);
-      if (name === "BatchMatMul" && !isLookup) return total + made * inputShapes[0]!.at(-1)!;
-      if (name === "Conv2D") return total + made * inputShapes[1]!.slice(0, 3).reduce((a, b) => a * b, 1);
-      // A depthwise filter is [height, width, channels, 1]; those of 2×2 pick a polyphase.
-      const taps = name === "DepthwiseConv2dNative" ? inputShapes[1]![0] * inputShapes[1]![1] : 0;
-      return total + (taps === 9 ? made * taps : 0);
-    }, 0);
-    assertEquals(sum, model.multiplyAdds);
-    tokens.dispose();
-    disposeParams(params);
-  }
+  for (const adaptive of [false, true]) await expectCost(mvitV2({ ...OPTIONS, adaptive }));
 });
 
 Deno.test("mvitV2: collect is handed maps, choices and the code", async () => {
-  await selectBackend("wasm");
   for (
     const [options, choices] of [
       [{}, []],
@@ -219,87 +187,20 @@ Deno.test("mvitV2: collect is handed maps, choices and the code", async () => {
       ]],
     ] satisfies [MvitV2Options, string[]][]
   ) {
-    const model = builtFor(mvitV2({ ...OPTIONS, ...options }), SIZE);
-    const [params, shifted] = [drawnParams(model), everyShift(SIZE)];
-    const tokens = tf.slice(shifted, [0, 0, 0], [3, -1, -1]);
-    const before = tf.memory().numTensors;
-    const seen = new Map<string, number[]>();
-    const [logits, rebuilt, unseen] = tf.tidy(() => {
-      const kept = new Map<string, Tensor>();
-      const logits = model.apply(params, tokens, {
-        collect: (name, value) => {
-          assert(!seen.has(name));
-          seen.set(name, value.shape);
-          kept.set(name, value);
-          if (!name.endsWith(".phase")) return;
-          const phases = value.dataSync();
-          assert(phases.every((each) => each === 0 || each === 1));
-        },
-      });
-      for (const name of choices) {
-        const gaps = kept.get(`${name}.gap`)!.dataSync();
-        assert(gaps.every((gap) => gap > 0 && gap < 1), `${name}: ${gaps}`);
-      }
-      const { weight, bias } = params.head as Record<string, Tensor>;
-      return [
-        logits,
-        tf.add(tf.matMul(kept.get("code")!, weight), bias),
-        tf.tidy(() => model.apply(params, tokens)),
-      ];
-    });
-    const maps = [
+    await expectCollected(mvitV2({ ...OPTIONS, ...options }), [
       ["embedding", [3, 4, 6, 8]],
       ["stages.0.blocks.0", [3, 4, 6, 8]],
       ["stages.1.blocks.0", [3, 2, 3, 12]],
       ["stages.1.blocks.1", [3, 2, 3, 12]],
       ["stages.2.blocks.0", [3, 2, 3, 12]],
       ["code", [3, 12]],
-    ] satisfies [string, number[]][];
-    const rest = choices.flatMap((name): [string, number[]][] => [[`${name}.phase`, [3, 2]], [`${name}.gap`, [
-      3,
-    ]]]);
-    assertEquals(Object.fromEntries(seen), Object.fromEntries([...maps, ...rest]));
-    assert(relativeError(await rebuilt.data(), await logits.data()) < 1e-6);
-    assertEquals(await unseen.data(), await logits.data());
-    tf.dispose([logits, rebuilt, unseen]);
-    assertEquals(tf.memory().numTensors, before);
-    tf.dispose([tokens, shifted]);
-    disposeParams(params);
+    ], choices);
   }
 });
 
 Deno.test("mvitV2: training has gradients of all parameters and drops paths by key", async () => {
-  await selectBackend("wasm");
   for (const adaptive of [false, true]) {
-    const before = tf.memory().numTensors;
-    const model = builtFor(mvitV2({ ...OPTIONS, dropPath: 0.5, adaptive }), SIZE);
-    const [params, shifted] = [drawnParams(model), everyShift(SIZE)];
-    const leaves = flatten(params);
-    const options = { training: true, key: keyOf(1) };
-    const loss = (...each: Tensor[]) =>
-      tf.sum(tf.square(model.apply(
-        unflatten(leaves.map(([name], index) => [name, each[index]])),
-        shifted,
-        options,
-      )));
-    const grads = tf.tidy(() => tf.grads(loss)(leaves.map(([, leaf]) => leaf)));
-    for (const [index, grad] of grads.entries()) {
-      const values = await grad.data();
-      assert(values.every(Number.isFinite) && values.some((value) => value !== 0), leaves[index][0]);
-    }
-    const [one, same, other] = [1, 1, 2].map((seed) =>
-      tf.tidy(() => model.apply(params, shifted, { training: true, key: keyOf(seed) }))
-    );
-    assertEquals(await same.data(), await one.data());
-    assertNotEquals(await other.data(), await one.data());
-    assertThrows(
-      () => tf.tidy(() => model.apply(params, shifted, { training: true })),
-      PolyphaseError,
-      "mvit-v2 got no key",
-    );
-    tf.dispose([grads, one, same, other, shifted]);
-    disposeParams(params);
-    assertEquals(tf.memory().numTensors, before);
+    await expectTraining(mvitV2({ ...OPTIONS, dropPath: 0.5, adaptive }));
   }
 });
 
