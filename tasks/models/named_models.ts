@@ -1,12 +1,12 @@
 /**
  * The models that `deno task models` lists: those of the published Fashion-MNIST table, the classifier of the notebook, and
- * every family in its small sizes and in published ones.
+ * every family in its small sizes and in published ones: no more of these than are counted in a few seconds.
  *
  * @module
  */
 
 import type { ImageShape } from "../../datasets/dataset.ts";
-import { cvtMicro } from "../../models/cvt.ts";
+import { cvt13, cvtMicro } from "../../models/cvt.ts";
 import type { Architecture } from "../../models/model.ts";
 import { mvitV2Micro, mvitV2Tiny } from "../../models/mvit_v2.ts";
 import { performer } from "../../models/performer.ts";
@@ -83,10 +83,10 @@ function twins(
   ];
 }
 
-/** Vision transformers by size, small ones with their adaptive twins: those of large ones would be long in the counting. */
+/** Vision transformers by size with their adaptive twins. */
 function vits(): NamedModel[] {
   return (Object.keys(VIT_SIZES) as VitSizeName[]).flatMap((size) =>
-    (VIT_SIZES[size].image === 224 ? [size] : [size, `a-${size}`] as const).map((name): NamedModel => {
+    ([size, `a-${size}`] as const).map((name): NamedModel => {
       const { architecture, tokenizer, image } = vitPreset(name);
       const published = PUBLISHED[name];
       return {
@@ -157,7 +157,7 @@ export const NAMED_MODELS: readonly NamedModel[] = [
     classes: 1000,
   }),
   ...twins("cvt-micro", cvtMicro, { image: SMALL_IMAGE }),
-
+  ...twins("cvt-13", cvt13, IMAGENET),
   ...twins("mvit-v2-micro", mvitV2Micro, { image: SMALL_IMAGE }),
   ...twins("mvit-v2-tiny", mvitV2Tiny, IMAGENET),
 ];
