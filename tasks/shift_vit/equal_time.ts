@@ -2,8 +2,8 @@
  * `--equal-time`: how many images each model may see so that all train for the same time.
  *
  * The steps of every model are timed in turns, alone and before anything else runs, on the very images, batches and threads
- * of the sweep; on a machine that is busy with something else, budgets are as rough as its times. The first model keeps its number of images; another that takes twice as long for a step sees
- * half as many. So the budget follows from costs and not from how busy the machine is when a model has its turn, and the
+ * of the sweep; on a machine that is busy with something else, budgets are as rough as its times. The first model keeps its
+ * number of images; another that takes twice as long for a step sees half as many. So the budget follows from costs and not from how busy the machine is when a model has its turn, and the
  * schedule of each model still ends at the end of its run, which a clock that stops training could not promise.
  *
  * @module
@@ -54,8 +54,11 @@ export async function equalTimeInputs(
     input.models.filter((model) => known[keyFor(model)] === undefined).map((model) => [keyFor(model), model]),
   );
   const images = datasetsBySize(input);
+  const total = (ROUNDS + 1) * missing.size;
+  let done = 0;
   for (let round = 0; round <= ROUNDS; round++) {
     for (const [key, model] of missing) {
+      options.progress({ stage: "train", text: "timing steps", done: ++done, total });
       const time = await timeStep(model, input, images, options);
       if (round > 0) known[key] = Math.min(known[key] ?? Infinity, time);
     }
@@ -98,7 +101,7 @@ async function timeStep(
   model: string,
   input: SweepInput,
   images: (size: number) => Dataset,
-  { backend, signal, progress }: EqualTimeOptions,
+  { backend, signal }: EqualTimeOptions,
 ): Promise<number> {
   const named = modelOf(model, input);
   const [trainSize] = input.trainSizes;
@@ -110,9 +113,7 @@ async function timeStep(
     testSize: 1,
     workers: settings.workers ?? 1,
   };
-  const show = ({ done, total }: ProgressEvent) =>
-    progress({ stage: "train", text: `timing ${model}`, done, total });
-  const record = await run(training(named, short), { seed: 0, backend, signal, progress: show });
+  const record = await run(training(named, short), { seed: 0, backend, signal });
   disposeParams(record.params);
   return record.timing.msPerStep;
 }
