@@ -1,5 +1,6 @@
 /**
- * SHA-256 checksums of published files, taken over their **uncompressed** bytes, since gzip files of the same content differ.
+ * SHA-256 checksums of published files, taken over their **uncompressed** bytes, since gzip files of the same content
+ * differ.
  *
  * MNIST and Fashion-MNIST have files of the same names and lengths: nothing else tells them apart.
  *

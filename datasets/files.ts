@@ -23,7 +23,9 @@ export interface KnownFile {
   readonly name: string;
   /** SHA-256 of its uncompressed bytes, or of the bytes as they are if `whole`. `undefined` if the reader checks it. */
   readonly sha256?: string;
-  /** Whether the bytes are taken as they are, for an archive that is published compressed. Default: they are decompressed. */
+  /**
+   * Whether the bytes are taken as they are, for an archive that is published compressed. Default: they are decompressed.
+   */
   readonly whole?: boolean;
 }
 
@@ -37,7 +39,9 @@ export interface FileSet {
   readonly files: readonly KnownFile[];
   /** Folders below the user's own in which the files may be too, for example torchvision's. */
   readonly subfolders?: readonly string[];
-  /** Addresses of the publisher's mirrors, each ending in `/`. They hold the files with `.gz`, or as they are if `whole`. */
+  /**
+   * Addresses of the publisher's mirrors, each ending in `/`. They hold the files with `.gz`, or as they are if `whole`.
+   */
   readonly mirrors: readonly string[];
   /** The Debian package that holds the files. */
   readonly debian?: DebianPackage;
@@ -315,7 +319,9 @@ class Search {
     }
   }
 
-  /** Keeps a fetched file in the cache. A cache that cannot be written to costs the next run time, not this one its data. */
+  /**
+   * Keeps a fetched file in the cache. A cache that cannot be written to costs the next run time, not this one its data.
+   */
   async #save(cache: string | undefined, file: KnownFile, bytes: Bytes): Promise<void> {
     if (!cache) return;
     const path = `${cache}/${file.name}${!file.whole && isGzip(bytes) ? ".gz" : ""}`;

@@ -9,8 +9,8 @@ import jpeg from "npm:jpeg-js@0.4.4";
 import type { Images } from "./dataset.ts";
 
 /**
- * The image in a JPEG file, `[1, height, width, 3]`; the channels of a grey file are equal. Values may differ by a few units from those
- * of another decoder, since the standard leaves rounding and the smoothing of colours open.
+ * The image in a JPEG file, `[1, height, width, 3]`; the channels of a grey file are equal. Values may differ by a few
+ * units from those of another decoder, since the standard leaves rounding and the smoothing of colours open.
  *
  * @throws if the bytes are no sound JPEG file
  */

@@ -9,8 +9,8 @@ import { convertIndexedToRgb, decode } from "npm:fast-png@8.0.0";
 import type { Images } from "./dataset.ts";
 
 /**
- * The image in a PNG file, `[1, height, width, channels]`, with 1 to 4 channels as the file has them. Of 16 bits the upper 8 are kept;
- * a palette is resolved.
+ * The image in a PNG file, `[1, height, width, channels]`, with 1 to 4 channels as the file has them. Of 16 bits the
+ * upper 8 are kept; a palette is resolved.
  *
  * @throws if the bytes are no sound PNG file
  */

@@ -72,8 +72,8 @@ export interface CvtOptions {
   /** Hidden units of the perceptron of a block as a multiple of the embed dim. Default 4. */
   readonly mlpRatio?: number;
   /**
-   * What the head sees: a class token, which there is in the last stage then, or the mean of all tokens. Default `token`, or
-   * `mean` if a module is adaptive.
+   * What the head sees: a class token, which there is in the last stage then, or the mean of all tokens. Default
+   * `token`, or `mean` if a module is adaptive.
    */
   readonly pooling?: "token" | "mean";
   /** Rate at which the last block's paths are dropped in training; it grows from 0 block by block. Default 0. */
@@ -147,8 +147,8 @@ export function cvtMicro(options: CvtOptions = {}): Architecture {
  * polyphase. Nothing is learned for it, so both have the same parameters but for the class token.
  *
  * `collect` is handed maps of tokens `[batch, height, width, embed]`, `stages.0.embedding`, `stages.0.blocks.0` and so on;
- * for each adaptive stride above 1 which polyphase it kept, row and column, `stages.0.embedding.phase` `[batch, 2]`, and how
- * much less energy the second best had as a share of the best, `stages.0.embedding.gap` `[batch]`, likewise
+ * for each adaptive stride above 1 which polyphase it kept, row and column, `stages.0.embedding.phase` `[batch, 2]`, and
+ * how much less energy the second best had as a share of the best, `stages.0.embedding.gap` `[batch]`, likewise
  * `stages.0.blocks.0.attention.keys.phase` and `.gap`; and `code` `[batch, embed]`.
  *
  * @throws {PolyphaseError} if the options do not fit each other; `build` throws one if tokens are not pixels, or an

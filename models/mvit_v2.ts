@@ -2,8 +2,8 @@
  * The multiscale vision transformer MViTv2, plain and adaptive: a convolution of overlapping patches, and stages whose
  * first block makes the map of tokens smaller and wider by pooling its queries.
  *
- * Y. Li et al., "MViTv2: Improved Multiscale Vision Transformers for Classification and Detection", arXiv 2112.01526. What is
- * adaptive follows "Making Vision Transformers Truly Shift-Equivariant", arXiv 2305.16316.
+ * Y. Li et al., "MViTv2: Improved Multiscale Vision Transformers for Classification and Detection", arXiv 2112.01526.
+ * What is adaptive follows "Making Vision Transformers Truly Shift-Equivariant", arXiv 2305.16316.
  *
  * @module
  */
@@ -133,7 +133,10 @@ export function mvitV2Base(options: MvitV2Options = {}): Architecture {
   return mvitV2({ ...PUBLISHED, depths: [2, 3, 16, 3], ...options });
 }
 
-/** An MViTv2 of a block a stage and less than 300 thousand parameters, for images of 28 or 32 pixels; see {@linkcode mvitV2}. */
+/**
+ * An MViTv2 of a block a stage and less than 300 thousand parameters, for images of 28 or 32 pixels; see
+ * {@linkcode mvitV2}.
+ */
 export function mvitV2Micro(options: MvitV2Options = {}): Architecture {
   return mvitV2({ embed: [32, 64, 96], depths: [1, 1, 1], mlpRatio: 2, ...options });
 }
@@ -148,8 +151,9 @@ export function mvitV2Micro(options: MvitV2Options = {}): Architecture {
  *
  * `collect` is handed maps of tokens `[batch, height, width, embed]`, `embedding`, `stages.0.blocks.0` and so on; for each
  * adaptive stride above 1 which polyphase it kept, row and column, `embedding.phase` `[batch, 2]`, and how much less energy
- * the second best had as a share of the best, `embedding.gap` `[batch]`, likewise `stages.1.blocks.0.attention.queries.phase`,
- * `stages.0.blocks.0.attention.keys.phase` and their `.gap`; and `code` `[batch, embed]`.
+ * the second best had as a share of the best, `embedding.gap` `[batch]`, likewise
+ * `stages.1.blocks.0.attention.queries.phase`, `stages.0.blocks.0.attention.keys.phase` and their `.gap`; and `code`
+ * `[batch, embed]`.
  *
  * @throws {PolyphaseError} if the options do not fit each other; `build` throws one if tokens are not pixels, or an
  * adaptive stride does not divide its map

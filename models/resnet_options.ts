@@ -32,7 +32,9 @@ export interface ResnetOptions {
   readonly stem?: ResnetStem;
   /** Channels of stem and first stage; each stage has twice as many as the one before. Default 64. */
   readonly width?: number;
-  /** Whether each block's last batch norm starts at 0, so that blocks start as identity (arXiv 1706.02677). Default false. */
+  /**
+   * Whether each block's last batch norm starts at 0, so that blocks start as identity (arXiv 1706.02677). Default false.
+   */
   readonly zeroInitResidual?: boolean;
   /**
    * How images are made smaller. `stride`: convolutions and maximum stride, as in torchvision. The others do it after a
@@ -52,7 +54,8 @@ export interface ResnetOptions {
   readonly filterSize?: number;
   /**
    * For the stem `imagenet` with `blur`, `aps` or `lps`: whether its 7×7 convolution strides all the same, which spares it
-   * three windows of four but gives up exact invariance. Default true for `blur`, else false, as in the codes of the papers.
+   * three windows of four but gives up exact invariance. Default true for `blur`, else false, as in the codes of the
+   * papers.
    */
   readonly poolOnly?: boolean;
   /** For `aps`: exponent `p` of the energy `Σ |x|^p`. Default 2. */

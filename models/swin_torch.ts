@@ -1,6 +1,6 @@
 /**
- * How the parameters of Swin and Swin V2 are stored in files of PyTorch's, by timm's names: a stage begins with its merging,
- * `layers.1.downsample`.
+ * How the parameters of Swin and Swin V2 are stored in files of PyTorch's, by timm's names: a stage begins with its
+ * merging, `layers.1.downsample`.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Swin V2: attention by cosines, positions by a perceptron of logarithmic distances, and normalization after each part; plain,
- * or adaptive so that no circular shift of the image changes its logits.
+ * Swin V2: attention by cosines, positions by a perceptron of logarithmic distances, and normalization after each part;
+ * plain, or adaptive so that no circular shift of the image changes its logits.
  *
  * Z. Liu et al., "Swin Transformer V2: Scaling Up Capacity and Resolution", arXiv 2111.09883.
  * R. A. Rojas-Gomez et al., "Making Vision Transformers Truly Shift-Equivariant", arXiv 2305.16316.

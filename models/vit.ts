@@ -94,8 +94,8 @@ const POSITION_DEVIATION = 0.02;
  * Where only the class token is asked for, the last block works out that one alone: the same logits and gradients for
  * less. `multiplyAdds` counts all tokens, as is usual.
  *
- * Positions that are a bias of attention have parameters in each block: `blocks.0.positions.table [differences, heads]`, and
- * with a class token `blocks.0.positions.classToken [2, heads]`.
+ * Positions that are a bias of attention have parameters in each block: `blocks.0.positions.table [differences, heads]`,
+ * and with a class token `blocks.0.positions.classToken [2, heads]`.
  *
  * @throws {PolyphaseError} if the options do not fit each other; `build` throws one if the grid has more than two axes and
  * positions are neither learned nor none

@@ -39,9 +39,9 @@ const TINY = { layers: 4, heads: 4, embed: 64, mlp: 256 } as const;
 const SMALL = { layers: 6, heads: 6, embed: 192, mlp: 768 } as const;
 
 /**
- * Sizes by name. Those for images of 224 pixels are timm's `vit_tiny_patch16_224` and so on, with 5.7, 22.1 and 86.6 million
- * parameters for 1000 classes. Those for 28 and 32 pixels cut patches of 4, which makes 49 and 64 tokens; for 10 classes the
- * tiny ones have about 0.2 million parameters and the small ones 2.7.
+ * Sizes by name. Those for images of 224 pixels are timm's `vit_tiny_patch16_224` and so on, with 5.7, 22.1 and 86.6
+ * million parameters for 1000 classes. Those for 28 and 32 pixels cut patches of 4, which makes 49 and 64 tokens; for 10
+ * classes the tiny ones have about 0.2 million parameters and the small ones 2.7.
  */
 export const VIT_SIZES: Readonly<Record<VitSizeName, VitSize>> = {
   "vit-tiny-patch16-224": {
@@ -76,8 +76,8 @@ export interface VitPreset {
 }
 
 /**
- * The transformer of a name, with the tokenizer to use it with. A plain one has a class token, learned positions and a fixed
- * grid; its adaptive twin, of the same sizes, has circular positions, the mean of the tokens and an adaptive grid.
+ * The transformer of a name, with the tokenizer to use it with. A plain one has a class token, learned positions and a
+ * fixed grid; its adaptive twin, of the same sizes, has circular positions, the mean of the tokens and an adaptive grid.
  *
  * @param options what to have otherwise, for example `dropout`
  * @throws {PolyphaseError} if there is no such name, or the options do not fit

@@ -75,10 +75,10 @@ const TIMM: Names = {
 };
 
 /**
- * Layouts of the conventions `torchvision` and `timm`. The first knows class tokens and learned positions only, so any other
- * transformer has the second alone: that knows no positions too, and a relative bias without a class token (its own way
- * with one adds a number more). Circular positions are in neither, and have no layout. With `code` the transformer is the
- * module `encoder` of one that ends in `linear`.
+ * Layouts of the conventions `torchvision` and `timm`. The first knows class tokens and learned positions only, so any
+ * other transformer has the second alone: that knows no positions too, and a relative bias without a class token (its
+ * own way with one adds a number more). Circular positions are in neither, and have no layout. With `code` the
+ * transformer is the module `encoder` of one that ends in `linear`.
  */
 export function vitTorchLayouts(parts: VitParts, shape: ModelShape): TorchLayouts | undefined {
   const { positions, classToken } = parts;

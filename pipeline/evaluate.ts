@@ -40,7 +40,10 @@ export type EvaluationProtocol = {
   readonly batchSize?: number;
   /** Whether the model is applied as in training: with the statistics of each batch, and with dropout. Default false. */
   readonly training?: boolean;
-  /** Whether the loss is the mean over images, or over the means of the batches, however few images the last has. Default `images`. */
+  /**
+   * Whether the loss is the mean over images, or over the means of the batches, however few images the last has. Default
+   * `images`.
+   */
   readonly lossMean?: "images" | "batches";
 };
 

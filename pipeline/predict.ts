@@ -48,7 +48,10 @@ export interface PredictOptions extends BatchOptions {
   readonly training?: boolean;
 }
 
-/** Logits of all images, `[count, classes]`, the mean over views if there are any. Tokenizers that use chance draw from `key`. */
+/**
+ * Logits of all images, `[count, classes]`, the mean over views if there are any. Tokenizers that use chance draw from
+ * `key`.
+ */
 export function predict(
   predictor: Predictor,
   images: Images,

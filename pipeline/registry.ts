@@ -69,7 +69,9 @@ function datasetBuilder(build: (config: JsonObject) => Dataset): Builder {
     channels === 1 || channels === 3 ? inChannels(build(config), channels) : build(config);
 }
 
-/** The builders of Polyphase's own parts. Image folders are not among them: their configuration does not say where they are. */
+/**
+ * The builders of Polyphase's own parts. Image folders are not among them: their configuration does not say where they are.
+ */
 export const registry: Registry = {
   stage: {
     load: ({ dataset, ...sizes }, make) => load(make<Dataset>("dataset", dataset), given(sizes)),

@@ -53,7 +53,10 @@ export interface ShiftEvalOptions {
    * random offsets are always tried on all test images.
    */
   readonly images?: number;
-  /** Which images those are: the `first`, or `random` ones by a seed of their own, the same for every model. Default `first`. */
+  /**
+   * Which images those are: the `first`, or `random` ones by a seed of their own, the same for every model. Default
+   * `first`.
+   */
   readonly choose?: "first" | "random";
   /**
    * Whether to compare logits with those of the unshifted image as well, which tells a model that is equivariant from one

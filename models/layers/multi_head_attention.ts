@@ -37,7 +37,9 @@ export interface MultiHeadAttentionOptions extends ExactOption {
   readonly bias?: Tensor;
 }
 
-/** Fresh parameters, as `nn.MultiheadAttention`: `qkv` Xavier-uniform as one matrix, `proj` uniform in ±1/√embed, no bias. */
+/**
+ * Fresh parameters, as `nn.MultiheadAttention`: `qkv` Xavier-uniform as one matrix, `proj` uniform in ±1/√embed, no bias.
+ */
 export function initMultiHeadAttention(forQkv: Key, forProj: Key, embed: number): MultiHeadAttentionParams {
   return {
     qkv: { weight: initXavier(forQkv, embed, 3 * embed), bias: tf.zeros([3 * embed]) },

@@ -69,8 +69,8 @@ export function initMultiscaleBlock(key: Key, block: MultiscaleBlock): Multiscal
 }
 
 /**
- * `[batch, height, width, in]` → `[batch, ⌈height / stride⌉, ⌈width / stride⌉, embed]`, the stride being that of queries. The
- * random key is for dropping paths; without one none is.
+ * `[batch, height, width, in]` → `[batch, ⌈height / stride⌉, ⌈width / stride⌉, embed]`, the stride being that of
+ * queries. The random key is for dropping paths; without one none is.
  *
  * The way around attention takes the greatest value of overlapping windows, and on an adaptive grid of those windows that
  * queries chose. `collect` is handed what {@linkcode poolingAttention} hands it, as `attention.queries.phase` and so on.

@@ -116,8 +116,8 @@ export function initPoolingAttention(key: Key, shape: PoolingAttention): Pooling
  *
  * On an adaptive grid queries and keys each choose a polyphase, by the energy of what the convolution makes before it is
  * normalized, one for all heads; values take that of keys. The choice of queries moves the map that goes out, so whoever
- * adds something must take the same polyphase. `collect` is handed `queries.phase` `[batch, 2]` and `queries.gap` `[batch]`,
- * and likewise for `keys`.
+ * adds something must take the same polyphase. `collect` is handed `queries.phase` `[batch, 2]` and `queries.gap`
+ * `[batch]`, and likewise for `keys`.
  *
  * @returns the map, and the choice of queries if there was one
  * @throws {PolyphaseError} if a grid is adaptive and its stride does not divide the map

@@ -100,7 +100,9 @@ export function residualBlock(
   return { path: named, shortcut, outputs, sampling };
 }
 
-/** Fresh parameters by dotted name; with `zero` the last batch norm begins at 0, so that the block does nothing at first. */
+/**
+ * Fresh parameters by dotted name; with `zero` the last batch norm begins at 0, so that the block does nothing at first.
+ */
 export function initResidualBlock(
   key: Key,
   block: ResidualBlock,

@@ -11,8 +11,8 @@ import { type Tensor, tf } from "../backend/tf.ts";
 const LEAST = 1e-24;
 
 /**
- * The first vectors of each row at the lengths that `factors` says, the others as they are, so that queries, keys and values
- * need not be taken apart.
+ * The first vectors of each row at the lengths that `factors` says, the others as they are, so that queries, keys and
+ * values need not be taken apart.
  *
  * @param x `[rows, vectors, dim]`
  * @param factors above 0, `[some]`, with `some` up to `vectors`

@@ -54,7 +54,9 @@ export function lookUp(table: Tensor, lookup: TableLookup): Tensor {
   );
 }
 
-/** `[places, width]` → `[rows, width]`: each row is the sum of what stands at its places. Undoes no lookup: its transpose. */
+/**
+ * `[places, width]` → `[rows, width]`: each row is the sum of what stands at its places. Undoes no lookup: its transpose.
+ */
 function addUp(values: Tensor, lookup: TableLookup): Tensor {
   const { rows, most, placesOf } = lookup;
   const [places, width] = values.shape as [number, number];

@@ -23,8 +23,8 @@ export type WindowOffset = {
 
 /**
  * `[batch, height, width, channels]` → `[batch · windows, tokens, channels]`: the windows that tile the map from the offset
- * on, around its border, row by row, and the tokens of each row by row. Of any order of derivatives with respect to `x`; the
- * offset has none.
+ * on, around its border, row by row, and the tokens of each row by row. Of any order of derivatives with respect to `x`;
+ * the offset has none.
  *
  * @param x `[batch, height, width, channels]`, whose sides the window divides
  */
@@ -70,7 +70,9 @@ export function fromWindows(
   );
 }
 
-/** `(place + offset) mod length` of every place, `[batch or 1, length]`; floats, since WASM has no remainder of integers. */
+/**
+ * `(place + offset) mod length` of every place, `[batch or 1, length]`; floats, since WASM has no remainder of integers.
+ */
 function places(length: number, offset: Tensor): Tensor {
   const from = tf.add(tf.expandDims(tf.range(0, length), 0), tf.expandDims(tf.cast(offset, "float32"), 1));
   return tf.sub(from, tf.mul(tf.floor(tf.div(tf.add(from, 0.5), length)), length));

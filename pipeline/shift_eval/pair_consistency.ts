@@ -37,7 +37,9 @@ export type PairOptions = {
   readonly max?: number | "all";
   /** Pairs for each image. Default 1. */
   readonly draws?: number;
-  /** Seed of the offsets. It is not the run's, so that models trained from several seeds meet the same shifts. Default 0. */
+  /**
+   * Seed of the offsets. It is not the run's, so that models trained from several seeds meet the same shifts. Default 0.
+   */
   readonly seed?: number;
 };
 

@@ -19,7 +19,10 @@ function mostOf({ backend, plan }: Setup): number {
   return backend.name === "webgpu" ? 1 : mostWorkers(Math.min(plan.batchSize, plan.imagesPerEpoch));
 }
 
-/** How many threads take the steps, if it can be told before the first: what was asked for, what a checkpoint says, or no choice. */
+/**
+ * How many threads take the steps, if it can be told before the first: what was asked for, what a checkpoint says, or no
+ * choice.
+ */
 export function knownWorkers(setup: Setup, progress: TrainProgress): number | undefined {
   const known = setup.asked ?? progress.workers;
   if (known !== undefined) return known;

@@ -17,7 +17,9 @@ import type { ModelName } from "./models.ts";
 export type ShiftColumns = {
   /** Accuracy with one random offset from 1 to 4 for each batch of the flattened images. */
   readonly shifted_val_acc: number;
-  /** Mean share of images whose predicted class a roll of the flattened image does not change, over the rolls by 1 to 195. */
+  /**
+   * Mean share of images whose predicted class a roll of the flattened image does not change, over the rolls by 1 to 195.
+   */
   readonly shift_consistency: number;
   /** Least accuracy at any one of the 196 rolls. */
   readonly worst_shift_acc: number;

@@ -3,8 +3,9 @@
  *
  * The steps of every model are timed in turns, alone and before anything else runs, on the very images, batches and threads
  * of the sweep; on a machine that is busy with something else, budgets are as rough as its times. The first model keeps its
- * number of images; another that takes twice as long for a step sees half as many. So the budget follows from costs and not from how busy the machine is when a model has its turn, and the
- * schedule of each model still ends at the end of its run, which a clock that stops training could not promise.
+ * number of images; another that takes twice as long for a step sees half as many. So the budget follows from costs and not
+ * from how busy the machine is when a model has its turn, and the schedule of each model still ends at the end of its run,
+ * which a clock that stops training could not promise.
  *
  * @module
  */

@@ -255,8 +255,8 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
     // An accuracy of 0.85 on 2000 images has a standard error of 0.8 points; every image is seen some 30 times, shifted,
     // flipped or erased, so more would take longer than training.
     testSize: 2000,
-    // 1250 steps, two thirds of an epoch. Eight models of three seeds, each for two to five minutes of a core: small batches, so that
-    // there are as many steps as that allows.
+    // 1250 steps, two thirds of an epoch. Eight models of three seeds, each for two to five minutes of a core: small
+    // batches, so that there are as many steps as that allows.
     maxInputs: 40_000,
     batchSize: 32,
     seeds: [0, 1, 2],
@@ -278,7 +278,8 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
       vit: { patch: 4, layers: 4, heads: 4, embed: 64, mlp: 256 },
       // 14×14 tokens in four windows of 7, then 7×7 in one window: the sizes of swinNano, 0.21 million parameters.
       swin: { patch: 2, embed: 40, depths: [2, 2], heads: [2, 4], window: 7, mlpRatio: 4 },
-      // Maps of 14, 7 and 7 pixels a side: the sizes of cvtMicro, 0.20 million parameters, and of mvitV2Micro, 0.12 million.
+      // Maps of 14, 7 and 7 pixels a side: the sizes of cvtMicro, 0.20 million parameters, and of mvitV2Micro, 0.12
+      // million.
       ...convolutional({ embed: [32, 64, 96], depths: [1, 1, 1], heads: [1, 2, 3], mlpRatio: 2 }),
       // 28 is no multiple of 8. An eighth of the published width: 0.18 million parameters.
       resnet: { image: 32, width: 8 },

@@ -74,7 +74,9 @@ export async function agreement(
   };
 }
 
-/** Parameters of the same shapes, all drawn: fresh ones may be 0, and then hide what depends on them. Frees the given ones. */
+/**
+ * Parameters of the same shapes, all drawn: fresh ones may be 0, and then hide what depends on them. Frees the given ones.
+ */
 export function drawnLike(fresh: Params, key: Key, deviation = 1): Params {
   const drawn = unflatten(
     flatten(fresh).map(([name, { shape, size }]) => [

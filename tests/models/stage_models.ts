@@ -58,7 +58,9 @@ export async function expectLogitsOf(
   assertEquals(tf.memory().numTensors, before);
 }
 
-/** Holds that `multiplyAdds` are those of the products and convolutions that run. Tables of positions are only looked up. */
+/**
+ * Holds that `multiplyAdds` are those of the products and convolutions that run. Tables of positions are only looked up.
+ */
 export async function expectCost(architecture: Architecture): Promise<void> {
   await selectBackend("cpu");
   const model = builtFor(architecture, SIZE);

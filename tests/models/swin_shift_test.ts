@@ -1,5 +1,6 @@
 /**
- * Swin and Swin V2 under every circular shift: adaptive ones give the same logits, and lose that with any one of their parts.
+ * Swin and Swin V2 under every circular shift: adaptive ones give the same logits, and lose that with any one of their
+ * parts.
  *
  * @module
  */
@@ -23,7 +24,9 @@ function drawImages(seed: number, height: number, width: number, count: number):
   return { count, height, width, channels: 3, pixels: Uint8Array.from(bytes) };
 }
 
-/** Logits of images shifted by every offset, by offset: tokens are laid by the tokenizer that the model's embedding asks. */
+/**
+ * Logits of images shifted by every offset, by offset: tokens are laid by the tokenizer that the model's embedding asks.
+ */
 async function logitsOfShifts(
   architecture: Architecture,
   images: Images,

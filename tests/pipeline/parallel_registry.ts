@@ -51,7 +51,9 @@ export function forgetful(): Architecture {
   return smallModel("forgetful", () => void Promise.reject(new Error("nobody waits for me")));
 }
 
-/** Keeps a running mean of its tokens and the number of its steps as buffers, and subtracts that mean from what it is shown. */
+/**
+ * Keeps a running mean of its tokens and the number of its steps as buffers, and subtracts that mean from what it is shown.
+ */
 export function running(): Architecture {
   const small = tokenMeanMlp({ embed: 4, hidden: 8 });
   return {

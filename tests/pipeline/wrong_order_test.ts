@@ -26,7 +26,8 @@ Deno.test("order: the right ones compile", () => {
   const right = pipe(loading, augment(circularShift({ max: 1 })), cutting, training, evaluate(), shiftEval());
   assertEquals(describe(right), "load → augment → tokenize → train → evaluate → shiftEval");
   assertEquals(describe(pipe(loading, cutting, training, shiftEval(), evaluate())).split(" → ").length, 5);
-  // Shifts between tokenize and train would belong to the images, and an augmentation belongs to the data: it resets the kind.
+  // Shifts between tokenize and train would belong to the images, and an augmentation belongs to the data: it resets the
+  // kind.
   assertEquals(describe(pipe(loading, augment(), augment(), cutting, training)).split(" → ").length, 5);
   // Two trainings, for example to go on with another optimizer.
   assertEquals(describe(pipe(loading, cutting, training, training)).split(" → ").length, 4);

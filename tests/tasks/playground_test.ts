@@ -1,5 +1,6 @@
 /**
- * `deno task playground`: its parts, the models that it ships, and the models of a run. The page itself has a test of its own.
+ * `deno task playground`: its parts, the models that it ships, and the models of a run. The page itself has a test of
+ * its own.
  *
  * @module
  */

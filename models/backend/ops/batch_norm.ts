@@ -38,8 +38,9 @@ export interface BatchNormResult {
 }
 
 /**
- * `activation((x − mean) / √(variance + epsilon) · gamma + beta + residual)` for each channel. In training, mean and biased variance are the
- * batch's, and the running statistics move towards its mean and *unbiased* variance; else they are the running ones.
+ * `activation((x − mean) / √(variance + epsilon) · gamma + beta + residual)` for each channel. In training, mean and
+ * biased variance are the batch's, and the running statistics move towards its mean and *unbiased* variance; else they
+ * are the running ones.
  *
  * @param x `[..., channels]`
  * @param gamma `[channels]`

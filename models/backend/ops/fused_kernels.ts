@@ -21,7 +21,9 @@ import { type Tensor, tf } from "../tf.ts";
 /** Activation that {@linkcode FusedKernels.PolyphaseLinear} applies; `gelu-tanh` is the tanh approximation of GELU. */
 export type Activation = "none" | "relu" | "gelu" | "gelu-tanh";
 
-/** Activation that convolutions and batch normalization apply; its gradient is {@linkcode FusedKernels.PolyphaseLinearGrad}. */
+/**
+ * Activation that convolutions and batch normalization apply; its gradient is {@linkcode FusedKernels.PolyphaseLinearGrad}.
+ */
 export type Rectifier = "none" | "relu";
 
 /** Which GELU: exact with the error function, or its tanh approximation. */
@@ -134,8 +136,9 @@ export interface FusedKernels {
     outputs: [y: Tensor];
   };
   /**
-   * The gradient of the normalization alone. With `x̂` the normalized x: `dgamma = Σ_rows dy ⊙ x̂`, `dbeta = Σ_rows dy`. If `training`, mean and variance are
-   * those of x: `dx = gamma · rstd · (dy − dbeta/rows − x̂ · dgamma/rows)`; else `dx = gamma · rstd · dy`.
+   * The gradient of the normalization alone. With `x̂` the normalized x: `dgamma = Σ_rows dy ⊙ x̂`, `dbeta = Σ_rows dy`.
+   * If `training`, mean and variance are those of x: `dx = gamma · rstd · (dy − dbeta/rows − x̂ · dgamma/rows)`; else
+   * `dx = gamma · rstd · dy`.
    */
   PolyphaseBatchNormGrad: {
     inputs: { dy: Tensor; x: Tensor; gamma: Tensor; mean: Tensor; variance: Tensor };

@@ -1,4 +1,8 @@
-/** Tests that the colours can be seen and told apart, by the eyes that most people and that colour-blind people have. @module */
+/**
+ * Tests that the colours can be seen and told apart, by the eyes that most people and that colour-blind people have.
+ *
+ * @module
+ */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { colorOf, colors, PALETTE } from "../../../pipeline/report/palette.ts";
