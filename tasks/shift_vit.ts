@@ -6,6 +6,7 @@
  */
 
 import { PolyphaseError } from "../pipeline/errors.ts";
+import { thousands } from "../pipeline/report/format.ts";
 import { command } from "./command.ts";
 import { pickFlags } from "./common_flags.ts";
 import type { Usage } from "./flag.ts";
@@ -254,7 +255,7 @@ async function timed(
 }
 
 function introOf({ shiftTrain, maxInputs, epochs, trained }: SweepInput, equalTime: boolean): string {
-  const length = maxInputs === null ? `${epochs} epochs` : `${maxInputs} training images`;
+  const length = maxInputs === null ? `${epochs} epochs` : `${thousands()(maxInputs)} training images`;
   return [
     trained !== null
       ? "The models were trained before, by an earlier run."

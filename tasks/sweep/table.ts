@@ -74,7 +74,11 @@ export function seedsTable(results: readonly CellResult[], columns?: readonly Co
       { key: "model", label: "model" },
       ...axes.filter((axis) => axis !== "model").map((key): Column => ({ key, label: key })),
       { key: "runs", label: "runs" },
-      ...measures.map((column): Column => ({ ...column, deviation: deviationKey(column.key) })),
+      // What they mean stands below the table of all cells.
+      ...measures.map(({ description: _, ...column }): Column => ({
+        ...column,
+        deviation: deviationKey(column.key),
+      })),
     ],
     rows,
   };
