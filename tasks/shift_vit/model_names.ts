@@ -72,7 +72,7 @@ export interface ModelName {
   readonly text: string;
   /** Which model. */
   readonly base: BaseName;
-  /** Its adaptive modules that are on; `start` where tokens start at the canonical one. */
+  /** Its adaptive modules that are on; `canonical` where its tokens start at the canonical one. */
   readonly modules: readonly string[];
   /** What is done to training images. */
   readonly shifts: readonly TrainingShift[];
@@ -107,7 +107,7 @@ export function parseModelName(text: string): ModelName {
   const [head, ...suffixes] = text.split("+");
   const { base, modules } = parseHead(text, head);
   const shifts: TrainingShift[] = [];
-  const start = new Set<string>();
+  const all = new Set(modules);
   let average: ModelName["average"];
   for (const suffix of suffixes) {
     const shift = suffix.match(/^(zero)?shift([1-9]\d*)?$/);
@@ -115,7 +115,7 @@ export function parseModelName(text: string): ModelName {
       const [, zero, max] = shift;
       shifts.push({ kind: zero ? "zero" : "circular", ...max === undefined ? {} : { max: Number(max) } });
     } else if (suffix === "canonical") {
-      start.add("start");
+      all.add("canonical");
       if (!hasPatches(base)) {
         throw new PolyphaseError(
           `Model "${text}" starts at the canonical patch, expected a model of patches, and ${base} sees pixels: write vit+canonical`,
@@ -131,7 +131,7 @@ export function parseModelName(text: string): ModelName {
       );
     }
   }
-  return { text, base, modules: [...modules, ...start], shifts, ...average === undefined ? {} : { average } };
+  return { text, base, modules: [...all], shifts, ...average === undefined ? {} : { average } };
 }
 
 function parseHead(text: string, head: string): Pick<ModelName, "base" | "modules"> {

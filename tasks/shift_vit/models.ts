@@ -57,7 +57,7 @@ export function namedModel(name: ModelName, sizes: ModelSizes): NamedModel {
 function tokenizerOf(patch: number, modules: readonly string[]): Tokenizer {
   if (patch === 1) return pixels();
   const patches = patches2d({ size: patch });
-  if (modules.includes("start")) return adaptive(patches, { order: "canonical" });
+  if (modules.includes("canonical")) return adaptive(patches, { order: "canonical" });
   return modules.includes("tokens") ? adaptive(patches) : patches;
 }
 

@@ -80,7 +80,7 @@ export async function offsetsSection(models: readonly Shown[], once: Once): Prom
 export function gridSection(models: readonly Shown[]): Section | undefined {
   const withGrid = models.filter(({ details }) => details.grid !== null);
   const isMoving = ({ model }: Shown) =>
-    parseModelName(model).modules.some((module) => module === "tokens" || module === "start");
+    parseModelName(model).modules.some((module) => module === "tokens" || module === "canonical");
   const chosen = [withGrid.find(isMoving)].flatMap((moving) => {
     if (moving === undefined) return [];
     const patches = JSON.stringify(moving.details.grid!.patchShape);

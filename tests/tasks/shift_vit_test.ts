@@ -81,7 +81,7 @@ Deno.test("shift-vit: a name says model, modules, shifts and averaging", () => {
     average: "phases",
   });
   assertEquals(parseModelName("a-mvit-v2-only-keys").modules, ["keys"]);
-  assertEquals(parseModelName("swin+canonical+shift").modules, ["start"]);
+  assertEquals(parseModelName("swin+canonical+shift").modules, ["canonical"]);
   for (const base of BASE_NAMES) {
     assertEquals(parseModelName(base).modules, isAdaptive(base) ? [...ADAPTIVE_MODULES[base]] : []);
   }
