@@ -84,9 +84,12 @@ export {
 export { swinV2 } from "./models/swin_v2.ts";
 export * from "./models/token_mean_mlp.ts";
 export * from "./models/tokenizers/adaptive.ts";
+export * from "./models/tokenizers/binomial_blur.ts";
+export * from "./models/tokenizers/blurred.ts";
 export * from "./models/tokenizers/canonical_start.ts";
 export * from "./models/tokenizers/lattice.ts";
 export * from "./models/tokenizers/patches.ts";
+export type { PhaseEnergy } from "./models/tokenizers/phase_energy.ts";
 export * from "./models/tokenizers/polyphase_energy.ts";
 export * from "./models/tokenizers/tokenizer.ts";
 export * from "./models/torch_weights.ts";

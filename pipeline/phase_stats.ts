@@ -10,9 +10,7 @@
 
 import { type Images, imageSize } from "../datasets/dataset.ts";
 import type { Offset } from "../datasets/shift.ts";
-import type { Lattice } from "../models/tokenizers/lattice.ts";
-import { energyPlan, energyWeights, polyphaseEnergies } from "../models/tokenizers/polyphase_energy.ts";
-import type { Embedding, TokenGrid } from "../models/tokenizers/tokenizer.ts";
+import type { TokenGrid, Tokens } from "../models/tokenizers/tokenizer.ts";
 import { activationsOf } from "./equivariance/activations.ts";
 import { PolyphaseError } from "./errors.ts";
 import { pauses } from "./pause.ts";
@@ -106,7 +104,8 @@ export function phaseStats(
       const batch = Math.min(batchSize, count - start);
       const pixels = all.pixels.subarray(start * size, (start + batch) * size);
       const some: Images = { ...all, count: batch, pixels };
-      if (embedding !== undefined) tokenizerChoices(some, trained.grid, embedding, choicesOf("tokenizer"));
+      const tokens = trained.tokenizer.tokenize(some, { embedding, key: foldIn(run.key, start) });
+      if (tokens.gaps !== undefined) tokenizerChoices(tokens, trained.grid, choicesOf("tokenizer"));
       const collected = await activationsOf(
         trained,
         some,
@@ -141,30 +140,11 @@ export function phaseStats(
   });
 }
 
-/** The polyphases of most energy that an adaptive tokenizer chooses among, worked out as it does. */
-function tokenizerChoices(images: Images, grid: TokenGrid, embedding: Embedding, choices: Choices): void {
-  const [patchHeight, patchWidth] = grid.patchShape;
-  const [rows, columns] = grid.shape.length === 1 ? [1, grid.shape[0]] : grid.shape;
-  const lattice: Lattice = {
-    height: rows * patchHeight,
-    width: columns * patchWidth,
-    channels: images.channels,
-    patchHeight,
-    patchWidth,
-  };
-  const energies = polyphaseEnergies(images, energyPlan(lattice), energyWeights(embedding, grid.patch));
-  const phases = patchHeight * patchWidth;
-  for (let start = 0; start < energies.length; start += phases) {
-    let [best, second] = [0, 0];
-    let place = 0;
-    for (let phase = 0; phase < phases; phase++) {
-      const energy = energies[start + phase];
-      if (energy > best) [best, second, place] = [energy, best, phase];
-      else if (energy > second) second = energy;
-    }
-    choices.gaps.push(best > 0 ? (best - second) / best : 0);
-    choices.phases.push({ dy: Math.floor(place / patchWidth), dx: place % patchWidth });
-  }
+/** The polyphases that the tokenizer chose, as the fixed grid sees them: which whole patch comes first is left out. */
+function tokenizerChoices({ gaps, offsets }: Tokens, { patchShape }: TokenGrid, choices: Choices): void {
+  const [patchHeight, patchWidth] = patchShape;
+  choices.gaps.push(...gaps!);
+  choices.phases.push(...offsets.map(({ dy, dx }) => ({ dy: dy % patchHeight, dx: dx % patchWidth })));
 }
 
 function summarize(module: string, { gaps, phases }: Choices): ModulePhases {

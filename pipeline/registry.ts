@@ -31,6 +31,7 @@ import { swin } from "../models/swin.ts";
 import { swinV2 } from "../models/swin_v2.ts";
 import { tokenMeanMlp } from "../models/token_mean_mlp.ts";
 import { adaptive } from "../models/tokenizers/adaptive.ts";
+import { blurred } from "../models/tokenizers/blurred.ts";
 import { patches1d, patches2d, type PatchTokenizer, pixels } from "../models/tokenizers/patches.ts";
 import type { Tokenizer } from "../models/tokenizers/tokenizer.ts";
 import { vit } from "../models/vit.ts";
@@ -125,8 +126,10 @@ export const registry: Registry = {
     "patches-1d": (config) => patches1d(given(config)),
     "patches-2d": (config) => patches2d(given(config)),
     "pixels": () => pixels(),
-    "adaptive": ({ patches, order }, make) =>
-      adaptive(make<PatchTokenizer>("tokenizer", patches), given({ order })),
+    "adaptive": ({ patches, ...options }, make) =>
+      adaptive(make<PatchTokenizer>("tokenizer", patches), given(options)),
+    "blurred": ({ patches, ...options }, make) =>
+      blurred(make<Tokenizer>("tokenizer", patches), given(options)),
   },
   model: {
     "token-mean-mlp": (config) => tokenMeanMlp(given(config)),

@@ -147,8 +147,12 @@ Models: ${BASE_NAMES.join(", ")}.
 ${modulesHelp()}
   +shift, +shift4   trained on circular shifts of the images, all there are or up to 4 pixels
   +zeroshift        the same with zeros that come in, up to an eighth of the image or so many pixels
-  +canonical        behind the name of a transformer on patches: cuts an image by the adaptive grid and begins with the same
-                    patch however the image is shifted, so that every model is invariant and any positions will do
+  +canonical        cuts patches by the adaptive grid and begins with the same one however the image is shifted, so that
+                    every transformer on patches is invariant, and any positions will do
+  +pixels, +l1, +lmax, +least
+                    chooses the adaptive grid of patches by the energy of pixels instead of tokens, by sums of another
+                    power than 2 or the greatest value, and takes the phase of least energy instead of most
+  +blur             cuts patches of an image that a binomial filter of 3 pixels blurred
   +average          predicts by the mean over shifts by less than one place of its coarsest map
   +average-all      predicts by the mean over all circular shifts: slow
 

@@ -17,21 +17,15 @@ import { randint } from "../../pipeline/random.ts";
 import { canonicalStart, type TokenCycle } from "./canonical_start.ts";
 import { cutPatches, type Lattice, offsetOfPhase, phases, tokenColumns, tokenRows } from "./lattice.ts";
 import { cutAll, type PatchTokenizer } from "./patches.ts";
-import {
-  type EnergyPlan,
-  energyPlan,
-  type EnergyWeights,
-  energyWeights,
-  polyphaseEnergies,
-  tokenEnergies,
-} from "./polyphase_energy.ts";
+import { phaseEnergies, type PhaseEnergy, type PhaseScores } from "./phase_energy.ts";
+import { tokenEnergies } from "./polyphase_energy.ts";
 import type { TokenizeContext, Tokenizer, Tokens } from "./tokenizer.ts";
 
 /**
  * Which token comes first once the polyphase is chosen.
  *
  * - `polyphase`: the one that the chosen grid starts with, as in the paper. The tokens are *equivariant*: a shift of the
- *   image rotates them by whole tokens. Equal energies go to the first phase.
+ *   image rotates them by whole tokens.
  * - `canonical`: the start of the greatest rotation by energy and bytes. The tokens are *invariant*: every circular
  *   shift of an image gives the very same sequence, also where energies tie.
  * - `random`: any one, by key. This is what taking the argmax over all rolls amounts to: the energies of rolls that
@@ -43,45 +37,51 @@ export type TokenOrder = "polyphase" | "canonical" | "random";
 export interface AdaptiveOptions {
   /** Which token comes first. Default `polyphase`. */
   readonly order?: TokenOrder;
+  /** What is taken as the energy of a polyphase. Default: sums of squares of tokens, the most of which is taken. */
+  readonly energy?: PhaseEnergy;
 }
 
-/** Lays `patches` on each image at the polyphase of most energy under the model's present embedding. */
-export function adaptive(patches: PatchTokenizer, { order = "polyphase" }: AdaptiveOptions = {}): Tokenizer {
-  const plans = new Map<string, EnergyPlan>();
-  const planFor = (lattice: Lattice): EnergyPlan => {
-    const name = Object.values(lattice).join();
-    if (!plans.has(name)) plans.set(name, energyPlan(lattice));
-    return plans.get(name)!;
-  };
+/**
+ * Lays `patches` on each image at the polyphase of most energy: by default of the tokens under the model's present
+ * embedding. Where energies tie, the polyphase is taken that holds the greatest rotation of tokens, by their energies if
+ * there is an embedding, and by their bytes.
+ *
+ * @throws {PolyphaseError} if there is no such energy
+ */
+export function adaptive(
+  patches: PatchTokenizer,
+  { order = "polyphase", energy }: AdaptiveOptions = {},
+): Tokenizer {
+  const energies = phaseEnergies("adaptive", energy);
   return {
     name: "adaptive",
-    config: { name: "adaptive", patches: patches.config, order },
-    adaptive: true,
+    config: {
+      name: "adaptive",
+      patches: patches.config,
+      order,
+      ...energy === undefined ? {} : { energy: energies.energy },
+    },
+    adaptive: energies.ofTokens,
     random: order === "random",
     grid: patches.grid,
     tokenize(images: Images, { embedding, key }: TokenizeContext): Tokens {
-      if (embedding === undefined) {
-        throw new PolyphaseError("adaptive: no embedding to take energies of: hand in that of the model");
-      }
       const lattice = patches.lattice(images);
-      const plan = planFor(lattice);
-      const weights = energyWeights(embedding, patches.grid(images).patch);
-      const energies = polyphaseEnergies(images, plan, weights);
-      const gaps = gapsOf(energies, phases(lattice));
+      const { scores, weights } = energies.scores(images, lattice, embedding);
+      const choice = { gaps: gapsOf(scores, phases(lattice)), energies: scores.map(Math.abs) };
       if (order === "canonical") {
-        const offsets = startsOf(images, lattice, energies, weights).map(({ phase, token }) =>
+        const offsets = startsOf(images, lattice, scores, weights).map(({ phase, token }) =>
           addTokens(phase, lattice, -token)
         );
-        return { ...cutAll(images, lattice, offsets), gaps };
+        return { ...cutAll(images, lattice, offsets), ...choice };
       }
-      const chosen = startsOf(images, lattice, energies, weights, "ties").map(({ phase }) => phase);
-      if (order === "polyphase") return { ...cutAll(images, lattice, chosen), gaps };
+      const chosen = startsOf(images, lattice, scores, weights, "ties").map(({ phase }) => phase);
+      if (order === "polyphase") return { ...cutAll(images, lattice, chosen), ...choice };
       if (key === undefined) {
         throw new PolyphaseError("adaptive: order random needs a random key: hand in one");
       }
       const starts = randint(key, images.count, 0, tokenRows(lattice) * tokenColumns(lattice));
       const offsets = chosen.map((phase, index) => addTokens(phase, lattice, starts[index]));
-      return { ...cutAll(images, lattice, offsets), gaps };
+      return { ...cutAll(images, lattice, offsets), ...choice };
     },
   };
 }
@@ -99,8 +99,8 @@ interface Start {
 function startsOf(
   images: Images,
   lattice: Lattice,
-  energies: Float64Array,
-  weights: EnergyWeights,
+  scores: Float64Array,
+  weights: PhaseScores["weights"],
   compare: "all" | "ties" = "all",
 ): Start[] {
   const count = phases(lattice);
@@ -111,20 +111,21 @@ function startsOf(
   const scratch: TokenCycle[] = [];
   return Array.from({ length: images.count }, (_, index) => {
     const pixels = images.pixels.subarray(index * size, (index + 1) * size);
-    const all = energies.subarray(index * count, (index + 1) * count);
+    const all = scores.subarray(index * count, (index + 1) * count);
     const most = Math.max(...all);
     const tied: Offset[] = [];
     for (let phase = 0; phase < count; phase++) {
       if (all[phase] === most) tied.push(offsetOfPhase(lattice, phase));
     }
     if (tied.length === 1 && compare === "ties") return { phase: tied[0], token: 0 };
+    const known = weights();
     const cycles = tied.map((phase, place) => {
       const cycle = scratch[place] ??= {
         values: new Uint8Array(size),
         energies: new Float64Array(rows * columns),
       };
       cutPatches(pixels, cycle.values, lattice, phase);
-      tokenEnergies(cycle.values, weights, cycle.energies);
+      if (known !== undefined) tokenEnergies(cycle.values, known, cycle.energies);
       return cycle;
     });
     const { cycle, token } = canonicalStart(cycles, rows, columns);
@@ -132,15 +133,18 @@ function startsOf(
   });
 }
 
-/** By what share of the best energy the second best of each image is behind it. */
-function gapsOf(energies: Float64Array, count: number): Float64Array {
-  return Float64Array.from({ length: energies.length / count }, (_, index) => {
+/** How far the two best energies of each image are apart, as a share of the greater. */
+function gapsOf(scores: Float64Array, count: number): Float64Array {
+  return Float64Array.from({ length: scores.length / count }, (_, index) => {
     let [best, second] = [-Infinity, -Infinity];
-    for (const energy of energies.subarray(index * count, (index + 1) * count)) {
-      if (energy > best) [best, second] = [energy, best];
-      else if (energy > second) second = energy;
+    for (const score of scores.subarray(index * count, (index + 1) * count)) {
+      if (score > best) [best, second] = [score, best];
+      else if (score > second) second = score;
     }
-    return best > 0 ? (best - Math.max(second, 0)) / best : 0;
+    const greater = Math.max(Math.abs(best), Math.abs(second));
+    // One polyphase has none to compare with, and nothing at all is nowhere more than elsewhere.
+    if (count === 1) return best === 0 ? 0 : 1;
+    return greater > 0 ? (best - second) / greater : 0;
   });
 }
 

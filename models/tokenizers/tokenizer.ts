@@ -39,10 +39,12 @@ export interface Tokens {
   /** The circular shift given to each image before the fixed grid was laid on it, `[count]`. */
   readonly offsets: readonly Offset[];
   /**
-   * Where a polyphase was chosen by energy, how much less the second best has, as a share of the best, `[count]`: 0 where
-   * they tie, near 0 where the choice hangs on little.
+   * Where a polyphase was chosen by energy, how far the second best is from the best, as a share of the greater,
+   * `[count]`: 0 where they tie, near 0 where the choice hangs on little.
    */
   readonly gaps?: Float64Array;
+  /** The energies that it was chosen by, `[count, phases]`, phases row by row. */
+  readonly energies?: Float64Array;
 }
 
 /** What a tokenizer may need beside the images. */

@@ -1,10 +1,12 @@
 /**
- * Names of the models of `shift-vit`, as they are written on a command line: `a-swin`, `vit+shift`, `a-swin-no-windows`.
+ * Names of the models of `shift-vit`, as they are written on a command line: `a-swin`, `vit+shift`, `a-swin-no-windows`,
+ * `a-vit+pixels`.
  *
  * @module
  */
 
 import { nearestName } from "../../datasets/nearest.ts";
+import type { PhaseEnergy } from "../../models/tokenizers/phase_energy.ts";
 import { PolyphaseError } from "../../pipeline/errors.ts";
 
 /** Adaptive models, and the modules of each that can be plain instead, one by one. */
@@ -76,6 +78,10 @@ export interface ModelName {
   readonly modules: readonly string[];
   /** What is done to training images. */
   readonly shifts: readonly TrainingShift[];
+  /** What the grid of patches is chosen by, if not by the most squares of tokens. */
+  readonly energy?: PhaseEnergy;
+  /** Whether images are blurred before patches are cut. */
+  readonly blur?: boolean;
   /** What predictions are averaged over, if they are: the phases of the coarsest grid, or all circular shifts. */
   readonly average?: "phases" | "all";
 }
@@ -94,44 +100,72 @@ export function ablations(base: BaseName): string[] {
   return modules.length === 2 ? only : [...only, ...modules.map((module) => `${base}-no-${module}`)];
 }
 
-/** What may stand behind a plus sign. */
-const SUFFIXES = ["shift", "zeroshift", "canonical", "average", "average-all"] as const;
+/** What may stand behind a plus sign, as it is listed where something else does. */
+const SUFFIXES = [
+  ...["shift", "zeroshift", "average", "average-all"],
+  ...["canonical", "blur", "pixels", "l1", "lmax", "least"],
+] as const;
 
 /**
  * What a name says: a model; behind `-only-` or `-no-` one of its adaptive modules; then, each behind a plus sign,
- * `shift`, `zeroshift`, either with a number of pixels, `canonical`, `average` or `average-all`.
  *
- * @throws {PolyphaseError} if there is no such model, module or suffix, or it has no patches to start at the canonical one
+ * - `shift` or `zeroshift`, either with a number of pixels, for training images;
+ * - `canonical` or `blur`, and for a grid that is chosen `pixels`, `least`, and `l` with an exponent or `max`, for patches;
+ * - `average` or `average-all`, for predictions.
+ *
+ * @throws {PolyphaseError} if there is no such model, module or suffix, or it does not suit the model
  */
 export function parseModelName(text: string): ModelName {
   const [head, ...suffixes] = text.split("+");
   const { base, modules } = parseHead(text, head);
-  const shifts: TrainingShift[] = [];
   const all = new Set(modules);
-  let average: ModelName["average"];
+  const shifts: TrainingShift[] = [];
+  let energy: PhaseEnergy | undefined;
+  let [blur, average]: [boolean, ModelName["average"]] = [false, undefined];
   for (const suffix of suffixes) {
     const shift = suffix.match(/^(zero)?shift([1-9]\d*)?$/);
+    const [, power] = suffix.match(/^l(max|\d+(?:\.\d+)?)$/) ?? [];
     if (shift !== null) {
       const [, zero, max] = shift;
       shifts.push({ kind: zero ? "zero" : "circular", ...max === undefined ? {} : { max: Number(max) } });
-    } else if (suffix === "canonical") {
-      all.add("canonical");
-      if (!hasPatches(base)) {
-        throw new PolyphaseError(
-          `Model "${text}" starts at the canonical patch, expected a model of patches, and ${base} sees pixels: write vit+canonical`,
-        );
-      }
-    } else if (suffix === "average" || suffix === "average-all") {
-      average = suffix === "average" ? "phases" : "all";
-    } else {
-      throw new PolyphaseError(
-        `Model "${text}" has "+${suffix}": did you mean +${nearestName(suffix, SUFFIXES)}? Known are ${
-          SUFFIXES.map((each) => `+${each}`).join(", ")
-        }, the first two with a number of pixels if you like`,
-      );
-    }
+    } else if (suffix === "average") average = "phases";
+    else if (suffix === "average-all") average = "all";
+    else if (suffix === "canonical") all.add("canonical");
+    else if (suffix === "blur") blur = true;
+    else if (suffix === "pixels") energy = { ...energy, of: "pixels" };
+    else if (suffix === "least") energy = { ...energy, take: "least" };
+    else if (power === "max" || Number(power) > 0) {
+      energy = { ...energy, p: power === "max" ? "max" : Number(power) };
+    } else throw unknownSuffix(text, suffix);
   }
-  return { text, base, modules: [...all], shifts, ...average === undefined ? {} : { average } };
+  const name = { text, base, modules: [...all], shifts };
+  const patches = { ...energy === undefined ? {} : { energy }, ...blur ? { blur } : {} };
+  expectPatches({ ...name, ...patches });
+  return { ...name, ...patches, ...average === undefined ? {} : { average } };
+}
+
+function unknownSuffix(text: string, suffix: string): PolyphaseError {
+  return new PolyphaseError(
+    `Model "${text}" has "+${suffix}": did you mean +${nearestName(suffix, SUFFIXES)}? Known are ${
+      SUFFIXES.map((each) => `+${each}`).join(", ")
+    }, the first two with a number of pixels if you like, and l with any exponent`,
+  );
+}
+
+/** Refuses what is said of patches, or of how their grid is chosen, for a model that has none. */
+function expectPatches({ text, base, modules, energy, blur }: ModelName): void {
+  const isChosen = modules.includes("tokens") || modules.includes("canonical");
+  if (energy !== undefined && !isChosen) {
+    throw new PolyphaseError(
+      `Model "${text}" says how a grid of patches is chosen, expected one that is, and that of ${base} is not: write a-vit`,
+    );
+  }
+  // Models of pixels have no such module by themselves.
+  if ((blur || modules.includes("canonical")) && !/^(a-)?(vit|swin)/.test(base)) {
+    throw new PolyphaseError(
+      `Model "${text}" says how patches are cut, expected a model of patches, and ${base} sees pixels: write vit`,
+    );
+  }
 }
 
 function parseHead(text: string, head: string): Pick<ModelName, "base" | "modules"> {
@@ -155,11 +189,6 @@ function parseHead(text: string, head: string): Pick<ModelName, "base" | "module
     );
   }
   return { base, modules: how === "only" ? [module] : all.filter((each) => each !== module) };
-}
-
-/** Whether a model sees patches; the others see pixels. */
-function hasPatches(base: BaseName): boolean {
-  return /^(a-)?(vit|swin)/.test(base);
 }
 
 /** Whether a model has adaptive modules. */

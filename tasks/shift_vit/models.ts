@@ -15,6 +15,7 @@ import { resnet18, resnet18Aps, resnet18BlurPool, resnet18Lps } from "../../mode
 import { swin } from "../../models/swin.ts";
 import { swinV2 } from "../../models/swin_v2.ts";
 import { adaptive } from "../../models/tokenizers/adaptive.ts";
+import { blurred } from "../../models/tokenizers/blurred.ts";
 import { patches2d, pixels } from "../../models/tokenizers/patches.ts";
 import type { Tokenizer } from "../../models/tokenizers/tokenizer.ts";
 import { vit } from "../../models/vit.ts";
@@ -42,7 +43,7 @@ const ZERO_SHARE = 1 / 8;
 
 /** The model of a name, in the sizes of a preset. */
 export function namedModel(name: ModelName, sizes: ModelSizes): NamedModel {
-  const { base, modules, shifts, average } = name;
+  const { base, shifts, average } = name;
   const size = base.startsWith("resnet") ? sizes.resnet.image : sizes.image;
   const augmentations = shifts.map(({ kind, max }) => {
     if (kind === "zero") return zeroShift({ max: max ?? Math.max(1, Math.floor(size * ZERO_SHARE)) });
@@ -51,14 +52,16 @@ export function namedModel(name: ModelName, sizes: ModelSizes): NamedModel {
   });
   const { architecture, patch, period } = build(name, sizes);
   const averaged = average === undefined ? 1 : average === "all" ? size : period;
-  return { architecture, tokenizer: tokenizerOf(patch, modules), size, augmentations, averaged };
+  return { architecture, tokenizer: tokenizerOf(name, patch), size, augmentations, averaged };
 }
 
-function tokenizerOf(patch: number, modules: readonly string[]): Tokenizer {
+function tokenizerOf({ modules, energy, blur }: ModelName, patch: number): Tokenizer {
   if (patch === 1) return pixels();
   const patches = patches2d({ size: patch });
-  if (modules.includes("canonical")) return adaptive(patches, { order: "canonical" });
-  return modules.includes("tokens") ? adaptive(patches) : patches;
+  const order = modules.includes("canonical") ? "canonical" : "polyphase";
+  const isChosen = order === "canonical" || modules.includes("tokens");
+  const laid = isChosen ? adaptive(patches, { order, energy }) : patches;
+  return blur ? blurred(laid) : laid;
 }
 
 /** A model, the pixels of a patch along each side (1: it sees pixels), and those from place to place of its last map. */

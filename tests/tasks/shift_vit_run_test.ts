@@ -39,6 +39,7 @@ Deno.test({
         "resnet18-aps",
         "vit+shift",
         "swin+canonical",
+        "a-vit+pixels",
       ];
       const shown = ["--models", models.join(), "--dataset", "synthetic"];
       const { code, stdout, stderr } = await runTask(
@@ -50,7 +51,7 @@ Deno.test({
       const { task, results } = JSON.parse(stdout);
       assertEquals([task, results.map((row: JsonObject) => row.model)], ["shift-vit", models]);
       const rowOf = (name: string) => results.find((row: JsonObject) => row.model === name);
-      for (const name of ["a-vit", "a-swin", "resnet18-aps", "swin+canonical"]) {
+      for (const name of ["a-vit", "a-swin", "resnet18-aps", "swin+canonical", "a-vit+pixels"]) {
         const row = rowOf(name);
         assertEquals([row.c_cons, row.c_cons_3, row.exact_share], [1, 1, 1], name);
         assertEquals([row.erase_c_cons, row.flip_c_cons, row.noise_c_cons], [1, 1, 1], name);
@@ -79,6 +80,8 @@ Deno.test({
         null,
       ]);
       assert(rowOf("resnet18-aps").gap_strides > 0);
+      // Pixels differ more than their tokens.
+      assert(rowOf("a-vit+pixels").gap_tokens > rowOf("a-vit").gap_tokens);
 
       const folder = `${out}/shift-vit/version_1`;
       const [header] = (await Deno.readTextFile(`${folder}/results.csv`)).split("\n");

@@ -82,6 +82,10 @@ Deno.test("shift-vit: a name says model, modules, shifts and averaging", () => {
   });
   assertEquals(parseModelName("a-mvit-v2-only-keys").modules, ["keys"]);
   assertEquals(parseModelName("swin+canonical+shift").modules, ["canonical"]);
+  assertEquals(parseModelName("a-vit+pixels+l1+least").energy, { of: "pixels", p: 1, take: "least" });
+  assertEquals(parseModelName("vit+canonical+lmax").energy, { p: "max" });
+  assertEquals(parseModelName("a-swin+l2.5").energy, { p: 2.5 });
+  assertEquals(parseModelName("vit+blur").blur, true);
   for (const base of BASE_NAMES) {
     assertEquals(parseModelName(base).modules, isAdaptive(base) ? [...ADAPTIVE_MODULES[base]] : []);
   }
@@ -95,8 +99,11 @@ Deno.test("shift-vit: names that mean nothing are refused in a line that says wh
     ["a-vit-only-windows", /expected tokens, positions/],
     ["vit-no-tokens", /write vit$/],
     ["resnet18-aps-no-padding", /write resnet18-aps$/],
-    ["resnet18+canonical", /resnet18 sees pixels: write vit\+canonical$/],
-    ["a-mvit-v2+canonical", /sees pixels/],
+    ["resnet18+canonical", /resnet18 sees pixels: write vit$/],
+    ["a-mvit-v2+blur", /sees pixels/],
+    ["vit+pixels", /that of vit is not: write a-vit$/],
+    ["a-swin-no-tokens+least", /is not: write a-vit$/],
+    ["a-vit+l0", /Known are/],
   ];
   for (const [name, message] of cases) {
     assertMatch(assertThrows(() => parseModelName(name), PolyphaseError).message, message);
@@ -148,6 +155,10 @@ Deno.test("shift-vit: twins differ by what is adaptive and by nothing else", () 
   const canonical = namedModel(parseModelName("vit+canonical"), sizes);
   assertEquals(canonical.tokenizer.config.order, "canonical");
   assertEquals(canonical.architecture.config, configOf("vit"));
+  const tokenizer = (name: string) => namedModel(parseModelName(name), sizes).tokenizer.config;
+  assertEquals(tokenizer("a-vit+pixels").energy, { of: "pixels", p: 2, take: "most" });
+  assertEquals(tokenizer("a-vit").energy, undefined);
+  assertEquals(tokenizer("vit+blur"), { name: "blurred", patches: tokenizer("vit"), size: 3 });
 });
 
 Deno.test("shift-vit: training shifts are all there are, or as many pixels as the name says", () => {

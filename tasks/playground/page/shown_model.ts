@@ -81,25 +81,34 @@ export async function openModel(bytes: Uint8Array<ArrayBuffer>, file: string): P
   const predictor: Predictor = { tokenizer, grid, model, params, normalization: card.normalization };
   const embedding = model.embedding === undefined ? undefined : await readEmbedding(predictor);
   const lattice = latticeOf(card);
-  const energies = embedding && energiesOf(lattice, embedding, grid.patch);
+  const energies = tokenizer.adaptive || embedding === undefined
+    ? undefined
+    : energiesOf(lattice, embedding, grid.patch);
   return {
     card,
-    adaptive: tokenizer.adaptive,
+    adaptive: card.tokenizer.name === "adaptive",
     async probabilities(images, key) {
       return softmaxRows(await predict(predictor, images, key), classes);
     },
     cut(image, key) {
       // As the prediction of this one picture folds it.
-      const [offset] = tokenizer.tokenize(image, { embedding, key: foldIn(key, 0) }).offsets;
+      const tokens = tokenizer.tokenize(image, { embedding, key: foldIn(key, 0) });
+      const [offset] = tokens.offsets;
       const { patchHeight, patchWidth } = lattice;
       const [row, column] = [modulo(-offset.dy, patchHeight), modulo(-offset.dx, patchWidth)];
-      return { lattice, offset, energies: energies?.(image), start: row * patchWidth + column };
+      const byShift = tokens.energies ?? energies?.(image);
+      return {
+        lattice,
+        offset,
+        energies: byShift && byStart(byShift, lattice),
+        start: row * patchWidth + column,
+      };
     },
     dispose: () => disposeParams(params),
   };
 }
 
-/** What works out the energies by where the grid starts, if it has a choice. */
+/** What works out the energies that an adaptive grid would choose by, if there is a choice. */
 function energiesOf(
   lattice: Lattice,
   embedding: Embedding,
@@ -109,14 +118,15 @@ function energiesOf(
   if (count === 1 || count * patch ** 2 > MOST_SUMS) return undefined;
   const plan = energyPlan(lattice);
   const weights = energyWeights(embedding, patch);
-  const { patchHeight, patchWidth } = lattice;
-  return (image) => {
-    const byShift = polyphaseEnergies(image, plan, weights);
-    return byShift.map((_, start) => {
-      const row = modulo(-Math.floor(start / patchWidth), patchHeight);
-      return byShift[row * patchWidth + modulo(-start, patchWidth)];
-    });
-  };
+  return (image) => polyphaseEnergies(image, plan, weights);
+}
+
+/** Energies by where the grid starts, of those by the shift that brings it there. */
+function byStart(energies: Float64Array, { patchHeight, patchWidth }: Lattice): Float64Array {
+  return energies.map((_, start) => {
+    const row = modulo(-Math.floor(start / patchWidth), patchHeight);
+    return energies[row * patchWidth + modulo(-start, patchWidth)];
+  });
 }
 
 /** The lattice that the tokenizer of a card cuts from: that of its patches, if it chooses among several. */
