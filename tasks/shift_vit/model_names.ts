@@ -160,7 +160,6 @@ function expectPatches({ text, base, modules, energy, blur }: ModelName): void {
       `Model "${text}" says how a grid of patches is chosen, expected one that is, and that of ${base} is not: write a-vit`,
     );
   }
-  // Models of pixels have no such module by themselves.
   if ((blur || modules.includes("canonical")) && !/^(a-)?(vit|swin)/.test(base)) {
     throw new PolyphaseError(
       `Model "${text}" says how patches are cut, expected a model of patches, and ${base} sees pixels: write vit`,
