@@ -9,6 +9,7 @@ import { shiftImages } from "../datasets/shift.ts";
 import { type Tensor, tf } from "../models/backend/tf.ts";
 import type { Model, Params } from "../models/model.ts";
 import type { Embedding, TokenGrid, Tokenizer } from "../models/tokenizers/tokenizer.ts";
+import { concatenate } from "./concatenate.ts";
 import { PolyphaseError } from "./errors.ts";
 import { byteValues, foldNormalization, type Normalization } from "./normalize.ts";
 import type { Between } from "./pause.ts";
@@ -189,14 +190,4 @@ export function matches(left: Uint8Array, right: Uint8Array): number {
   let same = 0;
   for (let row = 0; row < left.length; row++) if (left[row] === right[row]) same++;
   return same;
-}
-
-function concatenate(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let start = 0;
-  for (const part of parts) {
-    whole.set(part, start);
-    start += part.length;
-  }
-  return whole;
 }

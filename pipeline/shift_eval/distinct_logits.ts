@@ -12,6 +12,7 @@
 import { type Images, imageSize } from "../../datasets/dataset.ts";
 import { shiftImages } from "../../datasets/shift.ts";
 import { tf } from "../../models/backend/tf.ts";
+import { concatenate } from "../concatenate.ts";
 import type { Between } from "../pause.ts";
 import { type Predictor, readEmbedding, tokenTensor } from "../predict.ts";
 import { foldIn, type Key } from "../random.ts";
@@ -236,15 +237,4 @@ function hashWords(words: Uint8Array | Uint32Array, start: number, length: numbe
   hash ^= hash >>> 15;
   hash = Math.imul(hash, 0x2c1b3c6d);
   return hash ^ (hash >>> 13);
-}
-
-function concatenate(parts: readonly Float32Array[]): Float32Array {
-  if (parts.length === 1) return parts[0];
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let start = 0;
-  for (const part of parts) {
-    whole.set(part, start);
-    start += part.length;
-  }
-  return whole;
 }

@@ -5,17 +5,12 @@
  */
 
 import { PolyphaseError } from "../errors.ts";
+import { firstLine, workerScope } from "../worker_scope.ts";
 import type { SvcAnswer, SvcOrder } from "./messages.ts";
 import { predictSvc } from "./predict_svc.ts";
 import { fitSvc } from "./svc.ts";
 
-/** The part of a worker's global scope that is used: the types of both pages and workers cannot be had in one project. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent<SvcOrder>) => void) | null;
-  postMessage(message: SvcAnswer): void;
-}
-
-const scope = globalThis as unknown as WorkerScope;
+const scope = workerScope<SvcOrder, SvcAnswer>();
 
 const progress = (done: number, total: number): void => scope.postMessage({ kind: "progress", done, total });
 
@@ -31,12 +26,7 @@ scope.onmessage = async ({ data: order }) => {
   try {
     scope.postMessage(await obey(order));
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message : String(cause);
-    scope.postMessage({
-      kind: "failed",
-      text: text.split("\n")[0] || "an error without a message",
-      forPerson: cause instanceof PolyphaseError,
-    });
+    scope.postMessage({ kind: "failed", text: firstLine(cause), forPerson: cause instanceof PolyphaseError });
   }
 };
 

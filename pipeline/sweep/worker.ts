@@ -7,19 +7,12 @@
  */
 
 import type { CellStore, SweepCell } from "../sweep.ts";
+import { forbidLeaving, reportUncaught, workerScope } from "../worker_scope.ts";
 import { CellFailure } from "./failure.ts";
 import type { FileRequest, Order, Word } from "./job.ts";
 import { loadSweep } from "./source.ts";
 
-/** The part of a worker's global scope that is used: the types of both pages and workers cannot be had in one project. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent<Order>) => void) | null;
-  postMessage(message: Word): void;
-  close(): void;
-  readonly Deno?: { exit(code?: number): never };
-}
-
-const scope = globalThis as unknown as WorkerScope;
+const scope = workerScope<Order, Word>();
 
 /** Files that were asked for and not answered yet, by the number of the request. */
 const waiting = new Map<number, PromiseWithResolvers<Uint8Array<ArrayBuffer> | undefined>>();
@@ -47,15 +40,6 @@ const fail = (thrown: unknown): void => {
   scope.postMessage({ kind: "failed", text: message, stopped });
 };
 
-/** A worker that leaves says nothing to the main thread, which would wait for it for ever. */
-function forbidLeaving(): void {
-  const leave = (): never => {
-    throw new Error("the worker was told to close or exit");
-  };
-  scope.close = leave;
-  if (scope.Deno) scope.Deno.exit = leave;
-}
-
 async function runCell(slug: string): Promise<void> {
   const cell = (await cells).find((each) => each.slug === slug);
   if (cell === undefined) {
@@ -70,15 +54,7 @@ async function runCell(slug: string): Promise<void> {
   scope.postMessage({ kind: "done", text: JSON.stringify(result) });
 }
 
-// A promise that is rejected where nobody waits for it ends the worker; so does an error thrown by a timer.
-addEventListener("unhandledrejection", (event) => {
-  event.preventDefault();
-  fail((event as PromiseRejectionEvent).reason);
-});
-addEventListener("error", (event) => {
-  event.preventDefault();
-  fail((event as ErrorEvent).error);
-});
+reportUncaught(fail);
 
 scope.onmessage = ({ data: order }) => {
   if (order.kind === "begin") {
