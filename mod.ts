@@ -91,6 +91,7 @@ export * from "./models/tokenizers/lattice.ts";
 export * from "./models/tokenizers/patches.ts";
 export type { PhaseEnergy } from "./models/tokenizers/phase_energy.ts";
 export * from "./models/tokenizers/polyphase_energy.ts";
+export * from "./models/tokenizers/random_phase.ts";
 export * from "./models/tokenizers/tokenizer.ts";
 export * from "./models/torch_weights.ts";
 export * from "./models/vit.ts";

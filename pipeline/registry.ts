@@ -33,6 +33,7 @@ import { tokenMeanMlp } from "../models/token_mean_mlp.ts";
 import { adaptive } from "../models/tokenizers/adaptive.ts";
 import { blurred } from "../models/tokenizers/blurred.ts";
 import { patches1d, patches2d, type PatchTokenizer, pixels } from "../models/tokenizers/patches.ts";
+import { randomPhase } from "../models/tokenizers/random_phase.ts";
 import type { Tokenizer } from "../models/tokenizers/tokenizer.ts";
 import { vit } from "../models/vit.ts";
 import { augment, type Augmentation, circularShift, rolledCopies, zeroShift } from "./augment.ts";
@@ -128,6 +129,7 @@ export const registry: Registry = {
     "pixels": () => pixels(),
     "adaptive": ({ patches, ...options }, make) =>
       adaptive(make<PatchTokenizer>("tokenizer", patches), given(options)),
+    "random-phase": ({ patches }, make) => randomPhase(make<PatchTokenizer>("tokenizer", patches)),
     "blurred": ({ patches, ...options }, make) =>
       blurred(make<Tokenizer>("tokenizer", patches), given(options)),
   },

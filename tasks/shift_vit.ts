@@ -152,6 +152,7 @@ ${modulesHelp()}
   +pixels, +l1, +lmax, +least
                     chooses the adaptive grid of patches by the energy of pixels instead of tokens, by sums of another
                     power than 2 or the greatest value, and takes the phase of least energy instead of most
+  +random           lays that grid at random, as a control
   +blur             cuts patches of an image that a binomial filter of 3 pixels blurred
   +average          predicts by the mean over shifts by less than one place of its coarsest map
   +average-all      predicts by the mean over all circular shifts: slow

@@ -78,8 +78,8 @@ export interface ModelName {
   readonly modules: readonly string[];
   /** What is done to training images. */
   readonly shifts: readonly TrainingShift[];
-  /** What the grid of patches is chosen by, if not by the most squares of tokens. */
-  readonly energy?: PhaseEnergy;
+  /** What the grid of patches is chosen by, if not by the most squares of tokens: another energy, or chance. */
+  readonly energy?: PhaseEnergy | "random";
   /** Whether images are blurred before patches are cut. */
   readonly blur?: boolean;
   /** What predictions are averaged over, if they are: the phases of the coarsest grid, or all circular shifts. */
@@ -103,14 +103,15 @@ export function ablations(base: BaseName): string[] {
 /** What may stand behind a plus sign, as it is listed where something else does. */
 const SUFFIXES = [
   ...["shift", "zeroshift", "average", "average-all"],
-  ...["canonical", "blur", "pixels", "l1", "lmax", "least"],
+  ...["canonical", "blur", "pixels", "l1", "lmax", "least", "random"],
 ] as const;
 
 /**
  * What a name says: a model; behind `-only-` or `-no-` one of its adaptive modules; then, each behind a plus sign,
  *
  * - `shift` or `zeroshift`, either with a number of pixels, for training images;
- * - `canonical` or `blur`, and for a grid that is chosen `pixels`, `least`, and `l` with an exponent or `max`, for patches;
+ * - `canonical` or `blur`, and for a grid that is chosen `pixels`, `least`, `random`, and `l` with an exponent or `max`, for
+ *   patches;
  * - `average` or `average-all`, for predictions.
  *
  * @throws {PolyphaseError} if there is no such model, module or suffix, or it does not suit the model
@@ -121,7 +122,8 @@ export function parseModelName(text: string): ModelName {
   const all = new Set(modules);
   const shifts: TrainingShift[] = [];
   let energy: PhaseEnergy | undefined;
-  let [blur, average]: [boolean, ModelName["average"]] = [false, undefined];
+  let [isRandom, blur]: [boolean, boolean] = [false, false];
+  let average: ModelName["average"];
   for (const suffix of suffixes) {
     const shift = suffix.match(/^(zero)?shift([1-9]\d*)?$/);
     const [, power] = suffix.match(/^l(max|\d+(?:\.\d+)?)$/) ?? [];
@@ -134,13 +136,21 @@ export function parseModelName(text: string): ModelName {
     else if (suffix === "blur") blur = true;
     else if (suffix === "pixels") energy = { ...energy, of: "pixels" };
     else if (suffix === "least") energy = { ...energy, take: "least" };
+    else if (suffix === "random") isRandom = true;
     else if (power === "max" || Number(power) > 0) {
       energy = { ...energy, p: power === "max" ? "max" : Number(power) };
     } else throw unknownSuffix(text, suffix);
   }
+  if (isRandom && (energy !== undefined || all.has("canonical"))) {
+    throw new PolyphaseError(
+      `Model "${text}" lays its grid at random and by an energy, expected to do so in one way alone: write ${head}+random`,
+    );
+  }
   const name = { text, base, modules: [...all], shifts };
-  const patches = { ...energy === undefined ? {} : { energy }, ...blur ? { blur } : {} };
+  const chosenBy = isRandom ? "random" as const : energy;
+  const patches = { ...chosenBy === undefined ? {} : { energy: chosenBy }, ...blur ? { blur } : {} };
   expectPatches({ ...name, ...patches });
+  if (isRandom) name.modules = name.modules.filter((module) => module !== "tokens");
   return { ...name, ...patches, ...average === undefined ? {} : { average } };
 }
 

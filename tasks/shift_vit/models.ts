@@ -17,6 +17,7 @@ import { swinV2 } from "../../models/swin_v2.ts";
 import { adaptive } from "../../models/tokenizers/adaptive.ts";
 import { blurred } from "../../models/tokenizers/blurred.ts";
 import { patches2d, pixels } from "../../models/tokenizers/patches.ts";
+import { randomPhase } from "../../models/tokenizers/random_phase.ts";
 import type { Tokenizer } from "../../models/tokenizers/tokenizer.ts";
 import { vit } from "../../models/vit.ts";
 import type { Augmentation } from "../../pipeline/augment.ts";
@@ -60,7 +61,11 @@ function tokenizerOf({ modules, energy, blur }: ModelName, patch: number): Token
   const patches = patches2d({ size: patch });
   const order = modules.includes("canonical") ? "canonical" : "polyphase";
   const isChosen = order === "canonical" || modules.includes("tokens");
-  const laid = isChosen ? adaptive(patches, { order, energy }) : patches;
+  const laid = energy === "random"
+    ? randomPhase(patches)
+    : isChosen
+    ? adaptive(patches, { order, energy })
+    : patches;
   return blur ? blurred(laid) : laid;
 }
 

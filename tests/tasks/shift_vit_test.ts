@@ -86,6 +86,8 @@ Deno.test("shift-vit: a name says model, modules, shifts and averaging", () => {
   assertEquals(parseModelName("vit+canonical+lmax").energy, { p: "max" });
   assertEquals(parseModelName("a-swin+l2.5").energy, { p: 2.5 });
   assertEquals(parseModelName("vit+blur").blur, true);
+  const { energy, modules } = parseModelName("a-vit+random");
+  assertEquals([energy, modules], ["random", ["positions"]]);
   for (const base of BASE_NAMES) {
     assertEquals(parseModelName(base).modules, isAdaptive(base) ? [...ADAPTIVE_MODULES[base]] : []);
   }
@@ -104,6 +106,8 @@ Deno.test("shift-vit: names that mean nothing are refused in a line that says wh
     ["vit+pixels", /that of vit is not: write a-vit$/],
     ["a-swin-no-tokens+least", /is not: write a-vit$/],
     ["a-vit+l0", /Known are/],
+    ["a-vit+random+least", /in one way alone: write a-vit\+random$/],
+    ["vit+canonical+random", /in one way alone/],
   ];
   for (const [name, message] of cases) {
     assertMatch(assertThrows(() => parseModelName(name), PolyphaseError).message, message);
@@ -158,6 +162,7 @@ Deno.test("shift-vit: twins differ by what is adaptive and by nothing else", () 
   const tokenizer = (name: string) => namedModel(parseModelName(name), sizes).tokenizer.config;
   assertEquals(tokenizer("a-vit+pixels").energy, { of: "pixels", p: 2, take: "most" });
   assertEquals(tokenizer("a-vit").energy, undefined);
+  assertEquals(tokenizer("a-vit+random").name, "random-phase");
   assertEquals(tokenizer("vit+blur"), { name: "blurred", patches: tokenizer("vit"), size: 3 });
 });
 
